@@ -1,0 +1,39 @@
+"""How the calls of one kind travel."""
+
+import math
+from dataclasses import dataclass
+
+from intercept_core.bus.transport import BusTransport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where calls of one kind go and how long they may take.
+
+    Attributes:
+        transport: Carries the calls; several routes may share one.
+        timeout_s: The deadline of a dispatch over all its attempts, in seconds.
+        lease_s: Seconds after which a worker that hears nothing drops the work. Renewals
+            go out every third of it.
+        max_attempts: How often a call may be sent at most; 1 means never again.
+
+    Raises:
+        ValueError: if a time is not positive and finite or there is no attempt.
+    """
+
+    transport: BusTransport
+    timeout_s: float
+    lease_s: float
+    max_attempts: int = 2
+
+    def __post_init__(self) -> None:
+        for field in ("timeout_s", "lease_s"):
+            seconds = getattr(self, field)
+            if not (math.isfinite(seconds) and seconds > 0):
+                raise ValueError(
+                    f"{field}={seconds}: must be a positive, finite number of seconds"
+                )
+        if self.max_attempts < 1:
+            raise ValueError(
+                f"max_attempts={self.max_attempts}: must be at least 1; 1 turns retries off"
+            )
