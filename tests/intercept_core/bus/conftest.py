@@ -33,20 +33,20 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual.now_s
 
 
-@pytest.fixture
+def _run(main: Coroutine[Any, Any, Any]) -> Any:
+    async def checked() -> Any:
+        result = await main
+        for _ in range(5):
+            await asyncio.sleep(0)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not left, f"left running: {left}"
+        return result
+
+    with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
+        return runner.run(checked())
+
+
+@pytest.fixture(scope="session")
 def run_virtual() -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Runs a coroutine on a loop with virtual time; fails on tasks that it leaves behind."""
-
-    def run(main: Coroutine[Any, Any, Any]) -> Any:
-        async def checked() -> Any:
-            result = await main
-            for _ in range(5):
-                await asyncio.sleep(0)
-            left = asyncio.all_tasks() - {asyncio.current_task()}
-            assert not left, f"left running: {left}"
-            return result
-
-        with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
-            return runner.run(checked())
-
-    return run
+    return _run
