@@ -513,10 +513,21 @@ def test_close_does_not_wait_for_ever(run_virtual):
 
 STEPS = st.lists(
     st.sampled_from(
-        (
-            "accept progress result fail fail_retryable stale alien junk pause long_pause "
-            "raise lose_future end"
-        ).split()
+        [
+            "accept",
+            "progress",
+            "result",
+            "fail",
+            "fail_retryable",
+            "stale",
+            "alien",
+            "junk",
+            "pause",
+            "long_pause",
+            "raise",
+            "lose_future",
+            "end",
+        ]
     ),
     max_size=8,
 )
