@@ -118,6 +118,11 @@ class InterceptBus:
             await live.close()
         yield outcome
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Names of the augmentations that can be called."""
+        return frozenset(self._routes)
+
     def eta_reports(self) -> list[EtaReport]:
         """What is expected of every live call that has reported progress."""
         reports = (live.eta_report() for live in self._live.values())

@@ -118,7 +118,12 @@ class LiveCall:
         eta_s = None
         if self._expected_at is not None:
             eta_s = max(self._expected_at - self._clock(), 0.0)
-        return EtaReport(request_id=self.call.request_id, eta_s=eta_s, fraction=self._fraction)
+        return EtaReport(
+            request_id=self.call.request_id,
+            kind=self.call.kind,
+            eta_s=eta_s,
+            fraction=self._fraction,
+        )
 
     async def close(self) -> None:
         """Ends the attempt in hand at the transport, which cancels work still going on."""
