@@ -1,0 +1,89 @@
+"""The roads from one replica to its augmentations."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from typing import Any
+
+from ray.serve.handle import DeploymentHandle
+
+from augment_workers import registry
+from augment_workers.base import Augmentation
+from augment_workers.runner import execute
+from deployments.config import AugmentationSection
+from intercept_core.bus.bus import InterceptBus
+from intercept_core.bus.eta_pusher import EtaSink
+from intercept_core.bus.memory import InMemoryTransport
+from intercept_core.bus.messages import Call, Event
+from intercept_core.bus.route import Route
+from intercept_core.bus.serve import ServeTransport
+
+logger = logging.getLogger("ray.serve")
+
+INLINE_WORKER = "inline"
+CLOSE_TIMEOUT_S = 5.0
+
+
+class AugmentationRoutes:
+    """The bus of a replica, and the augmentations that live in the replica itself.
+
+    Args:
+        sections: The augmentations by name.
+        workers: The deployments of those that do not run inline.
+        eta_sink: Takes what is expected of running calls.
+
+    Attributes:
+        bus: Where the engine sends calls.
+
+    Raises:
+        RegistryError: if an inline augmentation cannot be made.
+    """
+
+    def __init__(
+        self,
+        sections: Mapping[str, AugmentationSection],
+        workers: Mapping[str, DeploymentHandle[Any]],
+        *,
+        eta_sink: EtaSink | None = None,
+    ) -> None:
+        self._inline = {
+            kind: registry.create(section.type, section.options)
+            for kind, section in sections.items()
+            if section.inline
+        }
+        memory = InMemoryTransport(
+            {
+                kind: partial(_run_inline, augmentation, sections[kind].result_limit_chars)
+                for kind, augmentation in self._inline.items()
+            }
+        )
+        remote = ServeTransport(workers)
+        routes = {
+            kind: Route(
+                transport=memory if section.inline else remote,
+                timeout_s=section.timeout_s,
+                lease_s=section.lease_s,
+                max_attempts=section.max_attempts,
+            )
+            for kind, section in sections.items()
+        }
+        self.bus = InterceptBus(routes, eta_sink=eta_sink)
+
+    async def close(self) -> None:
+        """Ends all calls, then the inline augmentations; takes some seconds at most."""
+        await self.bus.close()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                for augmentation in self._inline.values():
+                    await augmentation.close()
+        except Exception:
+            logger.exception("an inline augmentation did not close")
+
+
+def _run_inline(
+    augmentation: Augmentation, result_limit_chars: int, call: Call
+) -> AsyncIterator[Event]:
+    return execute(
+        augmentation, call, worker=INLINE_WORKER, result_limit_chars=result_limit_chars
+    )

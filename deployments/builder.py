@@ -1,0 +1,75 @@
+"""Composes the application; the YAML's ``import_path`` is ``deployments.builder:build``."""
+
+from typing import Any
+
+from ray import serve
+from ray.serve.config import RequestRouterConfig
+
+from deployments.augmentation import AugmentationWorker
+from deployments.config import (
+    AugmentationSection,
+    AutoscalingSection,
+    ReplicaSection,
+    ServeConfig,
+)
+from deployments.llm_replica import LLMReplica
+from intercept_core.bus.pinned_router import PinnedRouter
+
+CONTROL_HEADROOM = 256
+"""Renewals and cancellations that one worker takes at a time beside its calls."""
+
+
+def build(args: ServeConfig) -> serve.Application:
+    """One LLM deployment, and one for each augmentation that does not run inline."""
+    workers = {
+        kind: _augmentation(kind, section)
+        for kind, section in args.augmentations.items()
+        if not section.inline
+    }
+    replica: Any = serve.deployment(LLMReplica)
+    application: serve.Application = replica.options(**_replica_options(args)).bind(
+        args, workers
+    )
+    return application
+
+
+def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
+    deployment: Any = serve.deployment(AugmentationWorker)
+    application: serve.Application = deployment.options(
+        name=f"augmentation-{kind}",
+        max_ongoing_requests=section.concurrency + section.queue_limit + CONTROL_HEADROOM,
+        ray_actor_options={"num_cpus": section.num_cpus, "num_gpus": section.num_gpus},
+        request_router_config=RequestRouterConfig(request_router_class=PinnedRouter),
+        **_scale(section),
+    ).bind(
+        section.type,
+        section.options,
+        section.concurrency,
+        section.queue_limit,
+        section.result_limit_chars,
+    )
+    return application
+
+
+def _replica_options(args: ServeConfig) -> dict[str, Any]:
+    replica = args.replica
+    return {
+        "max_ongoing_requests": replica.max_ongoing_requests,
+        "health_check_period_s": replica.health_check_period_s,
+        "health_check_timeout_s": replica.health_check_timeout_s,
+        "graceful_shutdown_timeout_s": replica.graceful_shutdown_timeout_s,
+        "ray_actor_options": {
+            "num_cpus": replica.num_cpus,
+            "num_gpus": replica.num_gpus,
+            # Set when the process starts: OpenMP reads its variables when it is loaded.
+            "runtime_env": {"env_vars": args.env},
+        },
+        **_scale(replica),
+    }
+
+
+def _scale(section: AugmentationSection | ReplicaSection) -> dict[str, Any]:
+    autoscaling: AutoscalingSection | None = section.autoscaling
+    if autoscaling is None:
+        return {"num_replicas": section.num_replicas}
+    return {"autoscaling_config": autoscaling.model_dump()}

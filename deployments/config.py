@@ -1,0 +1,175 @@
+"""The configuration of the application: ``args`` in the YAML that ``serve deploy`` takes."""
+
+from typing import Any
+
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
+
+from augment_workers import registry
+from deployments.engine_fields import engine_fields
+from deployments.section import Section, suggestion, unknown_field
+
+_OURS = {
+    "model": "set model beside engine instead",
+    "served_model_name": "set served_model_name beside engine instead",
+    "scheduler_cls": "the interception scheduler is always used; set scheduler.policy instead",
+    "exclude_tools_when_tool_choice_none": "the model must see the tools that the server runs",
+}
+
+DEFAULT_ENV = {"VLLM_NO_USAGE_STATS": "1"}
+
+
+class AutoscalingSection(Section):
+    """How Ray Serve follows the load.
+
+    Attributes:
+        min_replicas: Never fewer than this.
+        max_replicas: Never more than this.
+        target_ongoing_requests: Requests at one replica that are just right.
+        upscale_delay_s: Seconds of high load before a replica is added.
+        downscale_delay_s: Seconds of low load before a replica is removed.
+    """
+
+    min_replicas: PositiveInt = 1
+    max_replicas: PositiveInt
+    target_ongoing_requests: PositiveFloat
+    upscale_delay_s: PositiveFloat = 30.0
+    downscale_delay_s: PositiveFloat = 600.0
+
+
+class SchedulerSection(Section):
+    """What happens to the context of a request that waits for an augmentation.
+
+    Attributes:
+        policy: ``preserve``, ``discard``, or ``package.module:Class`` of your own policy.
+        policy_options: Keyword arguments of the policy.
+    """
+
+    policy: str = "preserve"
+    policy_options: dict[str, Any] = Field(default_factory=dict)
+
+
+class ReplicaSection(Section):
+    """How many engines there are and what each of them takes.
+
+    Attributes:
+        num_replicas: Number of engines.
+        autoscaling: Grows and shrinks with the load, instead of ``num_replicas``.
+        max_ongoing_requests: Requests that one engine holds, waiting ones included.
+        num_cpus: Logical CPUs of one engine.
+        num_gpus: GPUs of one engine: its tensor parallel size.
+        health_check_period_s: Seconds between two looks at an engine.
+        health_check_timeout_s: Seconds that a look may take.
+        graceful_shutdown_timeout_s: Seconds that requests have to end when a replica stops.
+    """
+
+    num_replicas: PositiveInt = 1
+    autoscaling: AutoscalingSection | None = None
+    max_ongoing_requests: PositiveInt = 256
+    num_cpus: float = Field(default=1.0, ge=0)
+    num_gpus: float = Field(default=0.0, ge=0)
+    health_check_period_s: PositiveFloat = 2.0
+    health_check_timeout_s: PositiveFloat = 30.0
+    graceful_shutdown_timeout_s: PositiveFloat = 15.0
+
+
+class AugmentationSection(Section):
+    """One augmentation; its key in the YAML is the name by which the model calls it.
+
+    Attributes:
+        type: Which implementation, by its name in the registry of ``augment_workers``.
+        options: What the implementation is built with.
+        inline: Whether it runs in the LLM replica; for work of microseconds. Otherwise it
+            is a Serve deployment of its own, to which the rest of the fields belong.
+        timeout_s: Deadline of a call over all its attempts, in seconds.
+        lease_s: Seconds without news from the caller after which a worker drops a call.
+        max_attempts: How often a call is sent at most when a worker is lost.
+        concurrency: Calls that one worker runs at the same time.
+        queue_limit: Calls that may wait at one worker.
+        result_limit_chars: Longest result, in characters; the rest is cut off.
+        num_replicas: Number of workers.
+        autoscaling: Grows and shrinks with the load, instead of ``num_replicas``.
+        num_cpus: Logical CPUs of one worker.
+        num_gpus: GPUs of one worker; fractions share one.
+    """
+
+    type: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    inline: bool = False
+    timeout_s: PositiveFloat = 30.0
+    lease_s: PositiveFloat = 5.0
+    max_attempts: PositiveInt = 2
+    concurrency: PositiveInt = 16
+    queue_limit: int = Field(default=256, ge=0)
+    result_limit_chars: PositiveInt = 4000
+    num_replicas: PositiveInt = 1
+    autoscaling: AutoscalingSection | None = None
+    num_cpus: float = Field(default=0.0, ge=0)
+    num_gpus: float = Field(default=0.0, ge=0)
+
+    @field_validator("type")
+    @classmethod
+    def _is_an_augmentation(cls, type_name: str) -> str:
+        registry.resolve(type_name)
+        return type_name
+
+    @field_validator("options")
+    @classmethod
+    def _fit_the_type(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "type" in info.data:  # else its own error is enough
+            registry.check_options(info.data["type"], options)
+        return options
+
+
+class ServeConfig(Section):
+    """The whole application.
+
+    Attributes:
+        model: A model that comes with this project (``smollm2-tools``, ``tiny-tools``), the
+            path of a folder, or a model id that vLLM can fetch.
+        served_model_name: What clients call it; ``model`` if not given.
+        engine: Arguments of vLLM's engine and OpenAI server, by their names in Python
+            (``max_model_len``, ``tool_call_parser``).
+        env: Environment variables of the replica, set before vLLM is imported.
+        scheduler: What happens to waiting contexts.
+        dialect: How the model writes calls; see ``DialectConfig``. Hermes if not given.
+        augmentations: What the model may call, by name.
+        replica: How many engines there are.
+    """
+
+    model: str = Field(min_length=1)
+    served_model_name: str | None = None
+    engine: dict[str, Any] = Field(default_factory=dict)
+    env: dict[str, str] = Field(default_factory=dict, validate_default=True)
+    scheduler: SchedulerSection = Field(default_factory=SchedulerSection)
+    dialect: dict[str, Any] = Field(default_factory=dict)
+    augmentations: dict[str, AugmentationSection] = Field(default_factory=dict)
+    replica: ReplicaSection = Field(default_factory=ReplicaSection)
+
+    @field_validator("env", mode="before")
+    @classmethod
+    def _numbers_as_text(cls, env: Any) -> Any:
+        # YAML reads `OMP_NUM_THREADS: 1` as a number; an environment holds text.
+        if not isinstance(env, dict):
+            return env
+        return {k: str(v) if type(v) in (int, float) else v for k, v in env.items()}
+
+    @field_validator("env")
+    @classmethod
+    def _with_defaults(cls, env: dict[str, str]) -> dict[str, str]:
+        return DEFAULT_ENV | env
+
+    @field_validator("engine")
+    @classmethod
+    def _known_by_vllm(cls, engine: dict[str, Any]) -> dict[str, Any]:
+        known = engine_fields()
+        for name, value in engine.items():
+            if name in _OURS:
+                raise unknown_field(cls, name, value, _OURS[name])
+            if known and name not in known:
+                raise unknown_field(cls, name, value, suggestion(name, known - _OURS.keys()))
+        return engine
+
+    @property
+    def public_name(self) -> str:
+        """The model's name in the API."""
+        return self.served_model_name or self.model

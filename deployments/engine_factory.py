@@ -1,0 +1,91 @@
+"""Makes vLLM's engine and the settings of its OpenAI app from our configuration.
+
+Imported in the replica only: it imports vLLM.
+"""
+
+import dataclasses
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from vllm.config import VllmConfig
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.entrypoints.launchers.cli_args import FrontendArgs, validate_parsed_serve_args
+from vllm.usage.usage_lib import UsageContext
+
+from deployments.config import ServeConfig
+from intercept_core.engine.llm import InterceptLLM
+
+_SCHEDULERS = {
+    False: "intercept_core.scheduler.InterceptScheduler",
+    True: "intercept_core.scheduler.InterceptAsyncScheduler",
+}
+
+
+def make_engine(config: ServeConfig, model_path: Path | str) -> tuple[InterceptLLM, Namespace]:
+    """Starts the engine.
+
+    Args:
+        config: The application's configuration.
+        model_path: What vLLM is to load.
+
+    Returns:
+        The engine, and the arguments from which vLLM builds its OpenAI app.
+
+    Raises:
+        ValueError: (or one of vLLM's own) if the arguments do not fit the model or machine.
+    """
+    engine_args, frontend_args = split_args(config, model_path)
+    namespace = Namespace(**(vars(frontend_args) | vars(engine_args)))
+    validate_parsed_serve_args(namespace)
+    vllm_config = engine_args.create_engine_config(UsageContext.OPENAI_API_SERVER)
+    use_intercept_scheduler(vllm_config)
+    engine = InterceptLLM.from_vllm_config(
+        vllm_config,
+        usage_context=UsageContext.OPENAI_API_SERVER,
+        enable_log_requests=engine_args.enable_log_requests,
+        disable_log_stats=engine_args.disable_log_stats,
+    )
+    assert isinstance(engine, InterceptLLM)
+    return engine, namespace
+
+
+def split_args(
+    config: ServeConfig, model_path: Path | str
+) -> tuple[AsyncEngineArgs, FrontendArgs]:
+    """The engine's and the OpenAI server's share of ``config.engine``."""
+    frontend_names = {field.name for field in dataclasses.fields(FrontendArgs)}
+    frontend = {k: v for k, v in config.engine.items() if k in frontend_names}
+    engine = {k: v for k, v in config.engine.items() if k not in frontend_names}
+    additional = dict(engine.pop("additional_config", {}))
+    additional["intercept"] = {
+        "policy": config.scheduler.policy,
+        "policy_options": config.scheduler.policy_options,
+    }
+    engine_args = AsyncEngineArgs(
+        model=str(model_path),
+        served_model_name=[config.public_name],
+        additional_config=additional,
+        **_parallel_defaults(engine),
+        **engine,
+    )
+    return engine_args, FrontendArgs(**frontend)
+
+
+def use_intercept_scheduler(vllm_config: VllmConfig) -> None:
+    """Picks the scheduler class for the mode that vLLM has settled on.
+
+    Only a finished configuration says whether scheduling is asynchronous: vLLM decides by
+    platform, executor and speculative decoding unless told.
+    """
+    scheduler = vllm_config.scheduler_config
+    scheduler.scheduler_cls = _SCHEDULERS[bool(scheduler.async_scheduling)]
+
+
+def _parallel_defaults(engine: dict[str, Any]) -> dict[str, Any]:
+    """Worker processes of one replica share its placement group: vLLM, when it finds itself
+    in one, would else ask Ray for more actors than the group has room for."""
+    several = engine.get("tensor_parallel_size", 1) > 1
+    if several and "distributed_executor_backend" not in engine:
+        return {"distributed_executor_backend": "mp"}
+    return {}

@@ -1,0 +1,114 @@
+"""The Serve deployment that hosts one engine behind vLLM's own OpenAI app."""
+
+import logging
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from deployments.config import ServeConfig
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+logger = logging.getLogger("ray.serve")
+
+
+@serve.ingress()
+class LLMReplica:
+    """One engine, its bus, and the OpenAI API in front of them.
+
+    No exception of vLLM leaves this class: who receives one unpickles it, and so imports
+    vLLM, which costs Ray Serve's controller and proxy ten seconds and half a gigabyte.
+
+    Args:
+        config: The application's configuration.
+        workers: The deployments of the augmentations that do not run inline.
+
+    Raises:
+        RuntimeError: if the engine does not start, with its reason.
+    """
+
+    async def __init__(  # type: ignore[misc]  # Ray Serve awaits it
+        self, config: ServeConfig, workers: dict[str, DeploymentHandle[Any]]
+    ) -> None:
+        self._config = config
+        self._closed = False
+        try:
+            await self._start(workers)
+        except Exception as error:
+            logger.exception("the replica does not start")
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+
+    async def _start(self, workers: dict[str, DeploymentHandle[Any]]) -> None:
+        # Imports of vLLM belong here: this module is imported by whoever deploys.
+        from deployments.augmentation_routes import AugmentationRoutes
+        from deployments.engine_factory import make_engine
+        from deployments.models import resolve
+        from deployments.server_tools import ServerTools
+        from intercept_core.engine.dialect import DialectConfig
+
+        started_at = time.monotonic()
+        dialect = DialectConfig.model_validate(self._config.dialect)
+        self._tools = ServerTools.of(self._config.augmentations)
+        model_path = resolve(self._config.model)
+        self._engine, self._args = make_engine(self._config, model_path)
+        self._routes = AugmentationRoutes(
+            self._config.augmentations, workers, eta_sink=self._engine.push_etas
+        )
+        self._engine.attach(self._routes.bus, dialect)
+        logger.info("engine ready in %.1f s", time.monotonic() - started_at)
+
+    async def __serve_build_asgi_app__(self) -> "FastAPI":
+        """vLLM's app, with interceptions in chat and completions."""
+        try:
+            return await self._build_app()
+        except Exception as error:
+            logger.exception("the OpenAI app cannot be built")
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+
+    async def _build_app(self) -> "FastAPI":
+        from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+        from vllm.entrypoints.launchers.app import build_app
+
+        from deployments.chat import InterceptingChat
+        from deployments.completions import InterceptingCompletions
+
+        tasks = await self._engine.get_supported_tasks()
+        app = build_app(
+            self._args, supported_tasks=tasks, model_config=self._engine.model_config
+        )
+        await init_app_state(self._engine, app.state, self._args, supported_tasks=tasks)
+        app.state.server = SimpleNamespace()  # vLLM's launcher would put uvicorn here
+        channels = self._engine.channels
+        app.state.openai_serving_chat = InterceptingChat(
+            app.state.openai_serving_chat, self._tools, channels
+        )
+        app.state.openai_serving_completion = InterceptingCompletions(
+            app.state.openai_serving_completion, self._tools, channels
+        )
+        return app
+
+    async def check_health(self) -> None:
+        """Has Ray Serve replace the replica when its engine is dead.
+
+        Raises:
+            RuntimeError: if the engine has failed.
+        """
+        if self._engine.errored:
+            raise RuntimeError(f"the engine has failed: {self._engine.dead_error}")
+
+    async def intercept_snapshot(self) -> dict[str, Any]:
+        """Counts of requests, blocks and interceptions in the engine, for operators."""
+        return await self._engine.snapshot()
+
+    async def __del__(self) -> None:
+        # Serve calls this when the replica stops, and Python may call it again.
+        if self._closed or not hasattr(self, "_engine"):
+            return
+        self._closed = True
+        if hasattr(self, "_routes"):
+            await self._routes.close()
+        self._engine.shutdown(timeout=5.0)
