@@ -5,7 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-
 # Not after initials and titles: "J. S. Bach", "Dr. Watson", "U.S. Senate".
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.) +(?=[^a-z\s])")
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -44,14 +44,20 @@ class Wikipedia(KnowledgeBase):
 
     Args:
         clock: Seconds, monotonic; times the cache.
+        sleep: Waits for so many seconds; paces the repetitions.
     """
 
     def __init__(
-        self, options: WikipediaOptions, *, clock: Callable[[], float] = time.monotonic
+        self,
+        options: WikipediaOptions,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.source = f"the MediaWiki at {options.url}"
         self._options = options
         self._clock = clock
+        self._sleep = sleep
         self._client = httpx.AsyncClient(
             headers={"User-Agent": options.user_agent}, timeout=options.timeout_s
         )
@@ -109,7 +115,7 @@ class Wikipedia(KnowledgeBase):
         wait_s, reason = 0.0, ""
         for attempt in range(self._options.attempts):
             if attempt:
-                await asyncio.sleep(min(wait_s, self._options.max_wait_s))
+                await self._sleep(min(wait_s, self._options.max_wait_s))
             wait_s = 0.5 * 2**attempt
             try:
                 response = await self._client.get(

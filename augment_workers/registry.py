@@ -1,0 +1,114 @@
+"""From a name in the configuration to an augmentation."""
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]
+from pydantic import ConfigDict, Field, ValidationError, create_model
+
+from augment_workers.base import Augmentation
+
+BUILT_IN: Mapping[str, str] = {
+    "calculator": "augment_workers.calculator:Calculator",
+    "retrieval": "augment_workers.retrieval:Retrieval",
+}
+"""Where each built-in augmentation is; imported only by the process that needs it."""
+
+
+class RegistryError(ValueError):
+    """A type or an option in the configuration that does not exist or does not fit."""
+
+
+def create(type_name: str, options: Mapping[str, Any] | None = None) -> Augmentation:
+    """Makes an augmentation.
+
+    Args:
+        type_name: A key of :data:`BUILT_IN`, or ``import.path:Class`` for one's own.
+        options: Arguments of the class's constructor.
+
+    Raises:
+        RegistryError: as :func:`check_options` does.
+    """
+    arguments = check_options(type_name, options)
+    return resolve(type_name)(**arguments)
+
+
+def check_options(type_name: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The constructor's arguments that ``options`` mean, converted to its annotations.
+
+    Raises:
+        RegistryError: when there is no such class, or an option is unknown, missing or of
+            the wrong type; the message names the option.
+    """
+    parameters = inspect.signature(resolve(type_name), eval_str=True).parameters
+    # The aliases keep an option such as "schema" from shadowing a method of the model.
+    fields: dict[str, Any] = {
+        f"option_{name}": (
+            Any if parameter.annotation is parameter.empty else parameter.annotation,
+            Field(... if parameter.default is parameter.empty else None, alias=name),
+        )
+        for name, parameter in parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    model = create_model("Options", __config__=config, **fields)
+    try:
+        checked = model.model_validate(dict(options or {}))
+    except ValidationError as error:
+        problems = "; ".join(_problem(problem, parameters) for problem in error.errors())
+        raise RegistryError(f"augmentation {type_name!r}: {problems}") from None
+    return {
+        field.removeprefix("option_"): getattr(checked, field)
+        for field in checked.model_fields_set
+    }
+
+
+def resolve(type_name: str) -> type[Augmentation]:
+    """The class with this name.
+
+    Raises:
+        RegistryError: when there is none, or it is no complete augmentation.
+    """
+    path = BUILT_IN.get(type_name, type_name)
+    module_name, colon, class_name = path.partition(":")
+    if not colon:
+        raise RegistryError(
+            f"there is no augmentation {type_name!r}; there are {', '.join(BUILT_IN)}, and"
+            " your own as import.path:Class"
+        )
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise RegistryError(
+            f"augmentation {type_name!r} cannot be imported: {error}"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Augmentation)):
+        raise RegistryError(f"augmentation {type_name!r} is no subclass of Augmentation")
+    _require_complete(type_name, found)
+    return found
+
+
+def _require_complete(type_name: str, found: type[Augmentation]) -> None:
+    names = ("kind", "description", "parameters", "typical_duration_s")
+    missing = [name for name in names if not hasattr(found, name)]
+    missing += sorted(found.__abstractmethods__)
+    if missing:
+        raise RegistryError(f"augmentation {type_name!r} lacks {', '.join(missing)}")
+    try:
+        Draft202012Validator.check_schema(found.parameters)
+    except SchemaError as error:
+        raise RegistryError(
+            f"augmentation {type_name!r}: parameters is no JSON schema: {error.message}"
+        ) from None
+
+
+def _problem(problem: Any, options: Mapping[str, Any]) -> str:
+    path = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+        known = ", ".join(options) or "none"
+        return f"there is no option {path}; there are: {known}"
+    if problem["type"] == "missing":
+        return f"option {path} is missing"
+    return f"option {path}: {problem['msg']}, not {problem['input']!r}"
