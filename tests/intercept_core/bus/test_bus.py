@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.memory import InMemoryTransport
-from intercept_core.bus.messages import Accepted, EtaReport, Failed, Progress, Result
+from intercept_core.bus.messages import Accepted, Failed, Progress, Result
 from intercept_core.bus.route import Route
 
 
@@ -104,6 +104,14 @@ def test_unknown_kind_lists_the_known_ones(run_virtual):
         assert failed.code == "unknown_tool" and not failed.retryable
         assert "'serach'" in failed.message and "calculator, search" in failed.message
         assert bus.stats.failed == {"unknown_tool": 1}
+
+    run_virtual(main())
+
+
+def test_the_bus_names_its_kinds(run_virtual):
+    async def main():
+        bus = make_bus(InMemoryTransport({}), "search", "calculator")
+        assert bus.kinds == {"search", "calculator"}
 
     run_virtual(main())
 
@@ -422,10 +430,12 @@ def test_expected_times_count_down(run_virtual):
         callers = [asyncio.create_task(dispatch(bus, kind)) for kind in ("tool", "mute")]
         await asyncio.sleep(0.5)
         (report,) = bus.eta_reports()
-        assert report == EtaReport(request_id="r1", eta_s=pytest.approx(3.5), fraction=0.25)
+        assert (report.request_id, report.kind, report.fraction) == ("r1", "tool", 0.25)
+        assert report.eta_s == pytest.approx(3.5)
         await asyncio.sleep(1.0)
         (report,) = bus.eta_reports()
-        assert report == EtaReport(request_id="r1", eta_s=pytest.approx(2.5), fraction=0.5)
+        assert (report.request_id, report.kind, report.fraction) == ("r1", "tool", 0.5)
+        assert report.eta_s == pytest.approx(2.5)
         await asyncio.sleep(6.0)
         assert bus.eta_reports()[0].eta_s == 0.0
         await bus.close()

@@ -9,7 +9,7 @@ from intercept_core.bus.messages import EtaReport
 
 
 def report_of(call_id):
-    return EtaReport(request_id=call_id, eta_s=1.0, fraction=None)
+    return EtaReport(request_id=call_id, kind="tool", eta_s=1.0, fraction=None)
 
 
 class Sink:

@@ -70,7 +70,8 @@ def handle(ray_session):
         max_ongoing_requests=1000,
         ray_actor_options={"num_cpus": 0},
         request_router_config=RequestRouterConfig(request_router_class=PinnedRouter),
-        graceful_shutdown_timeout_s=1.0,
+        graceful_shutdown_timeout_s=10.0,
+        graceful_shutdown_wait_loop_s=0.1,
     )
     yield serve.run(deployment.bind(), name="scripted", route_prefix=None)
     serve.delete("scripted")
