@@ -1,0 +1,128 @@
+"""The Serve deployment that hosts one augmentation."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from ray import serve
+
+from augment_workers import registry
+from augment_workers.leases import Leases
+from augment_workers.runner import execute
+from deployments.admission import Admission, QueueFullError, QueueTimeoutError
+from intercept_core.bus.messages import Call, Cancellation, Event, Renewal
+
+
+class AugmentationWorker:
+    """A replica: it admits calls, runs them and holds their leases.
+
+    Its deployment needs :class:`~intercept_core.bus.pinned_router.PinnedRouter` as request
+    router and a ``max_ongoing_requests`` well above ``concurrency + queue_limit``, because
+    Serve counts renewals and cancellations too and they must never wait behind calls.
+
+    Args:
+        type: Name of the augmentation's implementation in the registry.
+        options: What the implementation is built with.
+        concurrency: Calls that run at the same time.
+        queue_limit: Calls that may wait for one of them to end.
+        result_limit_chars: Longest result; the rest is cut off.
+
+    Attributes:
+        stuck_after_s: Seconds past its deadline after which a call that still runs makes
+            the replica unhealthy.
+
+    Raises:
+        ValueError: if a limit is too small, or the type or an option does not exist.
+    """
+
+    stuck_after_s: ClassVar[float] = 30.0
+
+    def __init__(
+        self,
+        type: str,
+        options: dict[str, Any],
+        concurrency: int,
+        queue_limit: int,
+        result_limit_chars: int,
+    ) -> None:
+        self._admission = Admission(concurrency, queue_limit)
+        self._leases = Leases()
+        self._augmentation = registry.create(type, options)
+        self._result_limit_chars = result_limit_chars
+        self._worker = serve.get_replica_context().replica_id.unique_id
+        # When each running attempt should be over, by loop time.
+        self._due_at: dict[tuple[str, int], float] = {}
+
+    async def run(self, call: Call) -> AsyncGenerator[Event, None]:
+        """Does the work of ``call``; the streaming method of the deployment.
+
+        The call's deadline runs while it waits for a slot, its lease from when it has one.
+
+        Yields:
+            ``Accepted`` and ``Progress`` events, then one ``Result`` or ``Failed``.
+        """
+        try:
+            async with self._admission.slot(call.timeout_s) as waited_s:
+                remaining = replace(call, timeout_s=call.timeout_s - waited_s)
+                async with aclosing(self._work(remaining)) as events:
+                    async for event in events:
+                        yield event
+        except QueueFullError as error:
+            yield call.failed("queue_full", f"{call.kind} is busy: {error}", retryable=True)
+        except QueueTimeoutError as error:
+            yield call.failed("deadline", f"{call.kind} is busy: {error}")
+
+    async def renew(self, renewal: Renewal) -> None:
+        """Extends the leases of the calls that are still here."""
+        self._leases.renew(renewal.call_ids, renewal.lease_s)
+
+    async def cancel(self, cancellation: Cancellation) -> None:
+        """Drops one call; one that is not here has already ended."""
+        self._leases.cancel(cancellation.call_id)
+
+    async def check_health(self) -> None:
+        """Tells Serve to replace this replica when calls cannot be stopped any more.
+
+        Raises:
+            RuntimeError: if calls hold their slots long after their deadlines.
+        """
+        overdue_before = asyncio.get_running_loop().time() - self.stuck_after_s
+        stuck = sorted(key[0] for key, at in self._due_at.items() if at < overdue_before)
+        if stuck:
+            raise RuntimeError(
+                f"{len(stuck)} calls of {self._augmentation.kind} still run "
+                f"{self.stuck_after_s:g} s past their deadline and ignore cancellation: "
+                f"{', '.join(stuck[:5])}"
+            )
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Calls that run and calls that wait, for an autoscaling policy."""
+        return {
+            "running": float(self._admission.running),
+            "waiting": float(self._admission.waiting),
+        }
+
+    async def __del__(self) -> None:
+        """Called by Serve, once, when the replica stops."""
+        self._leases.close()
+        await self._augmentation.close()
+
+    async def _work(self, call: Call) -> AsyncGenerator[Event, None]:
+        """Runs an admitted call under the eyes of ``check_health``."""
+        attempt = (call.call_id, call.attempt)
+        self._due_at[attempt] = asyncio.get_running_loop().time() + call.timeout_s
+        events = execute(
+            self._augmentation,
+            call,
+            worker=self._worker,
+            result_limit_chars=self._result_limit_chars,
+            leases=self._leases,
+        )
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+        finally:
+            del self._due_at[attempt]
