@@ -122,13 +122,15 @@ class Retrieval(Augmentation):
             similar = await self._knowledge.similar(query)
             hint = f" Similar: {', '.join(similar)}." if similar else ""
             return _shorten(f"Could not find {query}.{hint}")
-        self._evict()
+        self._close_idle()
         self._readings[session_id] = _Reading(page, self._clock())
         self._readings.move_to_end(session_id)
+        if len(self._readings) > self._max_sessions:
+            self._readings.popitem(last=False)
         return summarize(page)
 
     def _lookup(self, session_id: str, keyword: str) -> str:
-        self._evict()
+        self._close_idle()
         reading = self._readings.get(session_id)
         if reading is None:
             raise AugmentationError("No page is open to look something up in: search first.")
@@ -148,12 +150,11 @@ class Retrieval(Augmentation):
             f"(Result {reading.position} / {len(matches)}) {matches[reading.position - 1]}"
         )
 
-    def _evict(self) -> None:
-        """Closes pages until one more fits and none is idle; the oldest come first."""
+    def _close_idle(self) -> None:
+        """Closes the pages that nobody has used for long; the oldest come first."""
         while self._readings:
             oldest = next(iter(self._readings.values()))
-            idle = self._clock() - oldest.used_s > self._idle_s
-            if not idle and len(self._readings) < self._max_sessions:
+            if self._clock() - oldest.used_s <= self._idle_s:
                 break
             self._readings.popitem(last=False)
 

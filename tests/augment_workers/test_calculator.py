@@ -2,7 +2,7 @@ import time
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment_workers.base import AugmentationError
@@ -187,6 +187,7 @@ def _expressions(draw: st.DrawFn, depth: int = 3) -> tuple[str, Fraction]:
             return f"({left}*{right})", left_value * right_value
 
 
+@settings(deadline=None)
 @given(_expressions())
 def test_agrees_with_exact_fractions(case: tuple[str, Fraction]) -> None:
     expression, value = case
@@ -194,11 +195,13 @@ def test_agrees_with_exact_fractions(case: tuple[str, Fraction]) -> None:
     assert difference == "0"
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**15), min_size=1, max_size=5))
 def test_thousands_commas_change_nothing_outside_functions(numbers: list[int]) -> None:
     assert evaluate("+".join(f"{number:,}" for number in numbers)) == str(sum(numbers))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.,+-*/%()^ esqrtlogcdmahfi", max_size=40))
 def test_any_text_gives_a_number_or_an_error(text: str) -> None:
     try:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment_workers.base import Augmentation, AugmentationError
@@ -268,6 +268,7 @@ async def test_events_that_do_not_belong(
 STEPS = ("progress", "result", "failed", "raise", "refuse", "hang", "odd", "wait", "cancel")
 
 
+@settings(deadline=None)
 @given(steps=st.lists(st.sampled_from(STEPS), max_size=5), with_leases=st.booleans())
 def test_exactly_one_terminal_event_and_nothing_after_it(
     make_call: MakeCall, steps: list[str], with_leases: bool

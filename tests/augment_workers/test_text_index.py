@@ -68,7 +68,9 @@ async def test_similar_shares_words(index: TextIndex) -> None:
 
 
 @given(query=st.text(max_size=30))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None
+)
 async def test_no_query_is_syntax(index: TextIndex, query: str) -> None:
     for text in (query, f'{query}" OR title:"', f"NEAR({query}*", f"paris AND {query}"):
         await index.find(text)
