@@ -1,0 +1,77 @@
+"""The extension point: what an augmentation is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, ClassVar
+
+from intercept_core.bus.messages import Call, Event
+
+
+class AugmentationError(Exception):
+    """A failure that the model and the user should read.
+
+    Args:
+        message: What went wrong and what would work, in one sentence.
+        code: The ``Failed.code`` to report.
+        retryable: Whether the same call may succeed when it is sent again.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "tool_error", retryable: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retryable = retryable
+
+
+class Augmentation(ABC):
+    """Something that a generation may call: a tool, a model, an environment, a human.
+
+    A complete augmentation::
+
+        class Echo(Augmentation):
+            kind = "echo"
+            description = "Repeats a text."
+            parameters = {
+                "type": "object",
+                "properties": {"text": {"type": "string"}},
+                "required": ["text"],
+                "additionalProperties": False,
+            }
+            typical_duration_s = 0.001
+
+            async def run(self, call):
+                yield call.progress(fraction=0.5, eta_s=0.0005)
+                yield call.result(call.arguments["text"])
+
+    One instance serves many calls at the same time on one event loop: work that blocks
+    belongs in ``asyncio.to_thread``. Cancellation of the task that iterates ``run`` is how
+    a deadline, an expired lease or a client that left reaches the augmentation.
+
+    Attributes:
+        kind: The name by which configuration and model call it.
+        description: For the model's tool list.
+        parameters: JSON schema of the arguments; calls that do not fit never reach ``run``.
+        typical_duration_s: A usual call's seconds: the scheduler's prior until it has seen
+            some.
+    """
+
+    kind: ClassVar[str]
+    description: ClassVar[str]
+    parameters: ClassVar[Mapping[str, Any]]
+    typical_duration_s: ClassVar[float]
+
+    @abstractmethod
+    def run(self, call: Call) -> AsyncIterator[Event]:
+        """Does the work of ``call``.
+
+        Yields:
+            Any number of ``call.progress(...)`` events, then one ``call.result(...)``.
+
+        Raises:
+            AugmentationError: for a failure that the model should read.
+        """
+
+    async def close(self) -> None:
+        """Frees what the augmentation holds; called once when its worker stops."""
+        return None

@@ -1,0 +1,158 @@
+"""How a model writes a call and reads its result."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from vllm.tokenizers import TokenizerLike
+from vllm.tool_parsers import ToolParser, ToolParserManager
+
+
+class CallError(ValueError):
+    """A call that cannot be understood; the message is for the model to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What the model asked for."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+class DialectConfig(BaseModel):
+    r"""The text around calls and results; the default is Hermes in ChatML.
+
+    Attributes:
+        call_start: Text at which a call begins. Everything from there to the end of the
+            call is kept from chat clients.
+        call_end: Text of the one token that ends a call and triggers the interception.
+            None: a call ends with the model's turn, and ``tool_parser`` reads it.
+        tool_parser: Name of the vLLM tool parser that reads a turn; only without
+            ``call_end``.
+        result_prefix: Text between the call and its result.
+        result_suffix: Text between the result and what the model writes next.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    call_start: str = Field(default="<tool_call>", min_length=1)
+    call_end: str | None = "</tool_call>"
+    tool_parser: str | None = None
+    result_prefix: str = "<|im_end|>\n<|im_start|>tool\n<tool_response>\n"
+    result_suffix: str = "\n</tool_response><|im_end|>\n<|im_start|>assistant\n"
+
+
+class Dialect:
+    """A :class:`DialectConfig` bound to a tokenizer.
+
+    Attributes:
+        config: The texts.
+        trigger_token_ids: Tokens that end a call; empty if calls end with the turn.
+        call_start_token_id: The token of ``call_start``; None if it is several.
+
+    Raises:
+        ValueError: naming the field, if ``call_end`` is not one token or the parser is
+            missing.
+    """
+
+    def __init__(self, config: DialectConfig, tokenizer: TokenizerLike) -> None:
+        self.config = config
+        self._tokenizer = tokenizer
+        self._parser: type[ToolParser] | None = None
+        if config.call_end is None:
+            if config.tool_parser is None:
+                raise ValueError(
+                    "dialect.tool_parser: needed when dialect.call_end is null; "
+                    "name one of vLLM's tool parsers, e.g. llama3_json"
+                )
+            self._parser = ToolParserManager.get_tool_parser(config.tool_parser)
+            self.trigger_token_ids: frozenset[int] = frozenset()
+        else:
+            self.trigger_token_ids = frozenset({self._single_token(config.call_end)})
+        start_token_ids = self._encode(config.call_start)
+        self.call_start_token_id = start_token_ids[0] if len(start_token_ids) == 1 else None
+        self._prefix_token_ids = self._encode(config.result_prefix)
+        self._suffix_token_ids = self._encode(config.result_suffix)
+
+    @property
+    def ends_with_turn(self) -> bool:
+        """Whether only the end of a turn can end a call."""
+        return self._parser is not None
+
+    def parse(self, turn_text: str) -> ToolCall | None:
+        """Reads the call in a turn that ended with a trigger.
+
+        Args:
+            turn_text: What the model wrote in this turn, without the trigger.
+
+        Returns:
+            The call, or None if the turn is an answer.
+
+        Raises:
+            CallError: if it is a call, but a malformed one.
+        """
+        if self._parser is not None:
+            return self._parse_turn(self._parser, turn_text)
+        _, start, body = turn_text.rpartition(self.config.call_start)
+        if not start:
+            raise CallError(f"a call must begin with {self.config.call_start}")
+        return _parse_json(body)
+
+    def encode_result(self, text: str) -> list[int]:
+        """Token ids to append to the context after a call that returned ``text``.
+
+        The three parts are encoded apart, so that a result can neither merge with the
+        markers around it nor form the model's special tokens.
+        """
+        body = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        return [*self._prefix_token_ids, *body, *self._suffix_token_ids]
+
+    def result_text(self, text: str) -> str:
+        """The same as text, for clients that see calls inline."""
+        return f"{self.config.result_prefix}{text}{self.config.result_suffix}"
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _single_token(self, text: str) -> int:
+        token_ids = self._encode(text)
+        if len(token_ids) != 1:
+            raise ValueError(
+                f"dialect.call_end: {text!r} is {len(token_ids)} tokens for this model, and "
+                "must be one; set dialect.call_end to null and dialect.tool_parser instead"
+            )
+        return token_ids[0]
+
+    def _parse_turn(self, parser: type[ToolParser], turn_text: str) -> ToolCall | None:
+        from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+
+        request = ChatCompletionRequest(messages=[], model="")
+        extracted = parser(self._tokenizer).extract_tool_calls(turn_text, request)
+        if not extracted.tools_called:
+            return None
+        function = extracted.tool_calls[0].function
+        return ToolCall(function.name, _arguments(function.arguments))
+
+
+def _parse_json(body: str) -> ToolCall:
+    try:
+        call = json.loads(body)
+    except ValueError as error:
+        raise CallError(f"the call is not valid JSON: {error}") from error
+    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+        raise CallError('a call must be a JSON object with a "name" and "arguments"')
+    return ToolCall(call["name"], _arguments(call.get("arguments", {})))
+
+
+def _arguments(arguments: Any) -> Mapping[str, Any]:
+    if isinstance(arguments, str):  # some models write them as a string of JSON
+        try:
+            arguments = json.loads(arguments or "{}")
+        except ValueError as error:
+            raise CallError(f"the arguments are not valid JSON: {error}") from error
+    if not isinstance(arguments, dict):
+        raise CallError('"arguments" must be a JSON object')
+    return arguments

@@ -1,0 +1,151 @@
+"""vLLM's asynchronous engine, with interceptions."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+from vllm import SamplingParams
+from vllm.engine.protocol import StreamingInput
+from vllm.exceptions import VLLMValidationError
+from vllm.outputs import RequestOutput
+from vllm.v1.engine.async_llm import AsyncLLM
+
+from intercept_core.bus.bus import InterceptBus
+from intercept_core.bus.messages import EtaReport
+from intercept_core.engine.dialect import Dialect, DialectConfig
+from intercept_core.engine.gather import gathered
+from intercept_core.engine.interception import InterceptionChannel
+from intercept_core.engine.options import InterceptOptions
+from intercept_core.engine.session import InterceptSession, SessionRequest
+
+
+class InterceptLLM(AsyncLLM):
+    """An ``AsyncLLM`` whose :meth:`generate` runs augmentations.
+
+    Call :meth:`attach` once before the first request. A request without ``augmentations``
+    takes vLLM's own path.
+
+    Attributes:
+        channels: Followers of requests, by the id in ``vllm_xargs.intercept_channel``.
+    """
+
+    channels: dict[str, InterceptionChannel]
+    bus: InterceptBus | None = None
+    dialect: Dialect
+
+    def attach(self, bus: InterceptBus, dialect: DialectConfig) -> None:
+        """Gives the engine its augmentations and the way the model calls them.
+
+        Raises:
+            ValueError: if the dialect does not fit the model's tokenizer.
+        """
+        self.channels = {}
+        self.dialect = Dialect(dialect, self.get_tokenizer())
+        self.bus = bus
+
+    def generate(  # type: ignore[override]
+        self,
+        prompt: Any,
+        sampling_params: SamplingParams,
+        request_id: str,
+        **kwargs: Any,
+    ) -> AsyncGenerator[RequestOutput, None]:
+        """See ``AsyncLLM.generate``; one request id, one stream of outputs, whatever number
+        of interceptions lies between.
+
+        Raises:
+            VLLMValidationError: if the request's options do not fit this server.
+        """
+        # Not a generator itself: a request without augmentations gets vLLM's own one, with
+        # nothing in between.
+        options = InterceptOptions.of(sampling_params)
+        if options is None:
+            return super().generate(prompt, sampling_params, request_id, **kwargs)
+        return self._intercepted(options, prompt, sampling_params, request_id, kwargs)
+
+    def _intercepted(
+        self,
+        options: InterceptOptions,
+        prompt: Any,
+        params: SamplingParams,
+        request_id: str,
+        kwargs: dict[str, Any],
+    ) -> AsyncGenerator[RequestOutput, None]:
+        bus = self._checked_bus(options, params)
+        # The serving layer knows of one reasoning phase, before any call.
+        for name in ("reasoning_ended", "reasoning_parser_kwargs", "prompt_text"):
+            kwargs.pop(name, None)
+
+        def open_stream(
+            inputs: AsyncGenerator[StreamingInput, None], first: SamplingParams
+        ) -> AsyncGenerator[RequestOutput, None]:
+            return super(InterceptLLM, self).generate(inputs, first, request_id, **kwargs)
+
+        session = InterceptSession(
+            SessionRequest(
+                request_id=request_id,
+                conversation_id=kwargs.get("session_id") or request_id,
+                prompt=prompt,
+                params=params,
+                options=options,
+                max_context_tokens=self._max_context_tokens(),
+            ),
+            bus=bus,
+            dialect=self.dialect,
+            open_stream=open_stream,
+            channel=self.channels.get(options.intercept_channel or "") or InterceptionChannel(),
+        )
+        return gathered(session.run(), params.output_kind)
+
+    def _checked_bus(self, options: InterceptOptions, params: SamplingParams) -> InterceptBus:
+        if self.bus is None:
+            raise VLLMValidationError(
+                "vllm_xargs.augmentations: this server has no augmentations",
+                parameter="augmentations",
+                value=options.augmentations,
+            )
+        unknown = [name for name in options.augmentations if name not in self.bus.kinds]
+        if unknown:
+            raise VLLMValidationError(
+                f"vllm_xargs.augmentations: {', '.join(unknown)} not known; this server has "
+                f"{', '.join(sorted(self.bus.kinds))}",
+                parameter="augmentations",
+                value=options.augmentations,
+            )
+        if params.n > 1:
+            raise VLLMValidationError(
+                f"n: {params.n} choices cannot be combined with augmentations; send "
+                f"{params.n} requests with n=1",
+                parameter="n",
+                value=params.n,
+            )
+        return self.bus
+
+    def _max_context_tokens(self) -> int:
+        cache = self.vllm_config.cache_config
+        blocks = cache.num_gpu_blocks or 0
+        # One block is vLLM's null block. A context larger than the cache would be
+        # preempted for itself for ever.
+        capacity = (
+            (blocks - 1) * cache.block_size if blocks else self.model_config.max_model_len
+        )
+        return min(self.model_config.max_model_len, capacity)
+
+    # -- control -----------------------------------------------------------------------
+
+    async def push_etas(self, reports: Sequence[EtaReport]) -> None:
+        """Tells the scheduler when parked requests are expected back."""
+        etas = [[report.request_id, report.eta_s, report.kind] for report in reports]
+        await self._control("etas", etas)
+
+    async def snapshot(self) -> dict[str, Any]:
+        """Counts of requests, blocks and interceptions, from the engine process."""
+        result: dict[str, Any] = await self._control("snapshot", None)
+        return result
+
+    async def _control(self, operation: str, payload: Any) -> Any:
+        # Bounded, so that a dead engine cannot hold the caller.
+        async with asyncio.timeout(10.0):
+            return await self.engine_core.call_utility_async(
+                "intercept_control", operation, payload
+            )

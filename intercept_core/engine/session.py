@@ -1,0 +1,271 @@
+"""One request through all its interceptions."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+from vllm import SamplingParams
+from vllm.engine.protocol import StreamingInput
+from vllm.inputs import tokens_input
+from vllm.outputs import CompletionOutput, RequestOutput
+from vllm.sampling_params import RequestOutputKind
+
+from intercept_core.bus.bus import InterceptBus
+from intercept_core.engine.dialect import CallError, Dialect, ToolCall
+from intercept_core.engine.interception import InterceptionChannel
+from intercept_core.engine.options import InterceptOptions
+from intercept_core.engine.pause import Pause
+from intercept_core.engine.visible_output import Piece, VisibleOutput
+from intercept_core.scheduler.mark import SessionMark
+
+OpenStream = Callable[
+    [AsyncGenerator[StreamingInput, None], SamplingParams], AsyncGenerator[RequestOutput, None]
+]
+"""Starts a vLLM request whose input streams."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRequest:
+    """What the caller of ``generate`` asked for.
+
+    Attributes:
+        request_id: vLLM's external id; the one id of the whole request.
+        conversation_id: Key of the state that augmentations keep between calls.
+        prompt: As given to ``generate``.
+        params: As given to ``generate``; ``max_tokens`` and ``stop`` mean all turns together.
+        options: What to intercept.
+        max_context_tokens: Longest context that the engine can hold.
+    """
+
+    request_id: str
+    conversation_id: str
+    prompt: Any
+    params: SamplingParams
+    options: InterceptOptions
+    max_context_tokens: int
+
+
+class InterceptSession:
+    """Drives a vLLM streaming-input request: a turn, a call, its result, the next turn.
+
+    Args:
+        request: What was asked for.
+        bus: Where calls go.
+        dialect: How calls are written.
+        open_stream: Starts the vLLM request.
+        channel: Where interceptions are published.
+    """
+
+    def __init__(
+        self,
+        request: SessionRequest,
+        *,
+        bus: InterceptBus,
+        dialect: Dialect,
+        open_stream: OpenStream,
+        channel: InterceptionChannel,
+    ) -> None:
+        self._request = request
+        self._bus = bus
+        self._dialect = dialect
+        self._open_stream = open_stream
+        self._channel = channel
+        self._mark = SessionMark(
+            key=request.request_id,
+            trigger_token_ids=dialect.trigger_token_ids,
+            park_at_end_of_turn=dialect.ends_with_turn,
+        )
+        self._inputs: asyncio.Queue[StreamingInput | None] = asyncio.Queue()
+        self._visible = VisibleOutput(
+            None if request.options.show_calls else dialect.config.call_start,
+            dialect.call_start_token_id,
+            request.params,
+        )
+        self._prompt_token_ids: list[int] | None = None
+        self._model_tokens = 0
+        self._inserted_tokens = 0
+        self._pause: Pause | None = None
+
+    async def run(self) -> AsyncGenerator[RequestOutput, None]:
+        """Yields deltas of what the client may see; the last one has ``finished`` set.
+
+        Closing the generator aborts the request and cancels a call on its way.
+        """
+        params = self._turn_params(first=True)
+        self._send(StreamingInput(prompt=self._request.prompt, sampling_params=params))
+        async with aclosing(self._open_stream(self._input_stream(), params)) as outputs:
+            async for output in outputs:
+                self._take_in(output)
+                piece = self._visible.feed(output.outputs[0])
+                if piece.stop is not None:
+                    yield self._output(output, piece, "stop", piece.stop)
+                    return  # leaving aborts the request: vLLM does not know that it is over
+                if output.outputs[0].finish_reason is None:
+                    if piece:
+                        yield self._output(output, piece)
+                    continue
+                async for delta in self._after_turn(output, piece):
+                    yield delta
+
+    async def _after_turn(
+        self, output: RequestOutput, piece: Piece
+    ) -> AsyncGenerator[RequestOutput, None]:
+        completion = output.outputs[0]
+        call = self._call_in(completion)
+        if call is None or (isinstance(call, ToolCall) and self._is_clients(call)):
+            tail = self._dialect.config.call_end or "" if call is not None else ""
+            piece += self._visible.end_answer(tail)
+            stop_reason = completion.stop_reason if call is None else None
+            yield self._end(output, piece, completion.finish_reason or "stop", stop_reason)
+            return
+        piece += self._visible.show(self._dialect.config.call_end or "")
+        self._visible.end_call()
+        self._channel.hidden_tokens = self._visible.hidden_tokens
+        if piece:
+            yield self._output(output, piece)
+        if not self._remaining_tokens():
+            yield self._end(output, Piece(), "length")
+            return
+        text = await self._result_of(call)
+        token_ids = self._dialect.encode_result(text)
+        if not self._insert(token_ids):
+            yield self._end(output, Piece(), "length")
+            return
+        if shown := self._visible.show(self._dialect.result_text(text)):
+            yield self._output(output, shown)
+
+    # -- a turn ------------------------------------------------------------------------
+
+    def _take_in(self, output: RequestOutput) -> None:
+        if self._prompt_token_ids is None:
+            # vLLM extends this list with each input; clients are told of the first.
+            self._prompt_token_ids = list(output.prompt_token_ids or ())
+        self._model_tokens += len(output.outputs[0].token_ids)
+        report = (output.kv_transfer_params or {}).get("intercept")
+        if report is not None and self._pause is not None:
+            self._pause.resumed(report["context"], report["recomputed_tokens"])
+            self._pause = None
+
+    def _call_in(self, completion: CompletionOutput) -> ToolCall | CallError | None:
+        """The call that ended the turn; None if the turn ended the request."""
+        if completion.finish_reason != "stop" or not self._mark.parks(completion.stop_reason):
+            return None
+        try:
+            return self._dialect.parse(self._visible.turn_text)
+        except CallError as error:
+            return error
+
+    def _is_clients(self, call: ToolCall) -> bool:
+        return call.name in self._request.options.client_tools
+
+    async def _result_of(self, call: ToolCall | CallError) -> str:
+        self._pause = pause = Pause(self._channel, self._context_tokens())
+        if isinstance(call, CallError):
+            return pause.refuse(ToolCall("unknown", {}), "bad_call", str(call))
+        offered = self._request.options.augmentations
+        if call.name not in offered:
+            message = f"no tool is called {call.name!r}; known tools: {', '.join(offered)}"
+            return pause.refuse(call, "unknown_tool", message)
+        return await pause.run(
+            self._bus,
+            call,
+            request_id=self._request.request_id,
+            session_id=self._request.conversation_id,
+        )
+
+    # -- what goes to the engine -------------------------------------------------------
+
+    async def _input_stream(self) -> AsyncGenerator[StreamingInput, None]:
+        while (chunk := await self._inputs.get()) is not None:
+            yield chunk
+
+    def _send(self, chunk: StreamingInput | None) -> None:
+        self._inputs.put_nowait(chunk)
+
+    def _insert(self, token_ids: list[int]) -> bool:
+        """Continues with a result; False if it does not leave room for one more token."""
+        assert self._pause is not None
+        room = self._request.max_context_tokens - self._context_tokens() - 1
+        if len(token_ids) > room:
+            self._pause.does_not_fit(
+                f"context_full: the result has {len(token_ids)} tokens, the context has "
+                f"room for {max(room, 0)} of {self._request.max_context_tokens}"
+            )
+            self._pause = None
+            return False
+        self._pause.inserted(len(token_ids))
+        self._inserted_tokens += len(token_ids)
+        params = self._turn_params(first=False)
+        self._send(StreamingInput(prompt=tokens_input(token_ids), sampling_params=params))
+        return True
+
+    def _turn_params(self, *, first: bool) -> SamplingParams:
+        """The request's parameters in the form that vLLM's streaming input accepts."""
+        params = self._request.params.clone()
+        params.output_kind = RequestOutputKind.DELTA
+        params.stop = []
+        params.output_text_buffer_length = 0
+        params.include_stop_str_in_output = False
+        params.stop_token_ids = sorted(
+            {*(params.stop_token_ids or ()), *self._mark.trigger_token_ids}
+        )
+        params.extra_args = self._mark.to_extra_args()
+        params.max_tokens = self._remaining_tokens()
+        if not first:
+            params.prompt_logprobs = None
+            params.min_tokens = max(params.min_tokens - self._model_tokens, 0)
+        return params
+
+    def _remaining_tokens(self) -> int:
+        room = self._request.max_context_tokens - self._context_tokens()
+        if self._request.params.max_tokens is None:
+            return max(room, 0)
+        return max(min(self._request.params.max_tokens - self._model_tokens, room), 0)
+
+    def _context_tokens(self) -> int:
+        if self._prompt_token_ids is not None:
+            prompt_tokens = len(self._prompt_token_ids)
+        else:
+            prompt_tokens = len(_token_ids_of(self._request.prompt))
+        return prompt_tokens + self._model_tokens + self._inserted_tokens
+
+    # -- what goes to the client -------------------------------------------------------
+
+    def _end(
+        self,
+        output: RequestOutput,
+        piece: Piece,
+        finish_reason: str,
+        stop_reason: int | str | None = None,
+    ) -> RequestOutput:
+        self._send(None)
+        if piece.stop is not None:
+            finish_reason, stop_reason = "stop", piece.stop
+        return self._output(output, piece, finish_reason, stop_reason)
+
+    def _output(
+        self,
+        output: RequestOutput,
+        piece: Piece,
+        finish_reason: str | None = None,
+        stop_reason: int | str | None = None,
+    ) -> RequestOutput:
+        visible, completion = copy(output), copy(output.outputs[0])
+        completion.text = piece.text
+        completion.token_ids = piece.token_ids
+        completion.logprobs = None if completion.logprobs is None else piece.logprobs
+        completion.finish_reason = finish_reason
+        completion.stop_reason = stop_reason
+        visible.outputs = [completion]
+        visible.finished = finish_reason is not None
+        visible.prompt_token_ids = self._prompt_token_ids
+        visible.kv_transfer_params = None
+        return visible
+
+
+def _token_ids_of(prompt: Any) -> list[int]:
+    """Token ids of a prompt that is tokenized already; vLLM's serving layer always sends one."""
+    return list(prompt.get("prompt_token_ids") or ()) if isinstance(prompt, dict) else []

@@ -1,0 +1,93 @@
+"""Decides which part of the model's text a client may see, as it streams."""
+
+from dataclasses import dataclass
+
+from vllm.v1.engine.detokenizer import check_stop_strings
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Text that may go out now.
+
+    Attributes:
+        text: May be empty.
+        stop: The stop string that was found; nothing goes out after it.
+    """
+
+    text: str
+    stop: str | None = None
+
+
+class CallFilter:
+    """Holds back a call from its first character on.
+
+    Text that might be the beginning of ``call_start`` waits until it is clear.
+    """
+
+    def __init__(self, call_start: str) -> None:
+        self._call_start = call_start
+        self._held = ""
+        self._in_call = False
+
+    @property
+    def in_call(self) -> bool:
+        """Whether a call has begun in this turn."""
+        return self._in_call
+
+    def feed(self, text: str) -> str:
+        """Adds text of the model; returns what is certainly not part of a call."""
+        self._held += text
+        if self._in_call:
+            return ""
+        start = self._held.find(self._call_start)
+        if start >= 0:
+            self._in_call = True
+        else:
+            start = len(self._held) - _overlap(self._held, self._call_start)
+        visible, self._held = self._held[:start], self._held[start:]
+        return visible
+
+    def take(self) -> str:
+        """Ends the turn: returns what was held back, and starts over."""
+        held, self._held, self._in_call = self._held, "", False
+        return held
+
+
+class StopFilter:
+    """Ends the text at the first of some stop strings, which may span several deltas.
+
+    vLLM's streaming input refuses ``stop`` strings, so sessions look for them here, in
+    visible text only.
+    """
+
+    def __init__(self, stop: list[str], include_in_output: bool) -> None:
+        self._stop = stop
+        self._include = include_in_output
+        self._text = ""
+        self._sent_chars = 0
+        self._hold_chars = max(map(len, stop)) - 1 if stop and not include_in_output else 0
+
+    def feed(self, text: str, *, final: bool = False) -> Visible:
+        """Adds visible text; ``final`` releases what was held back."""
+        if not self._stop:
+            return Visible(text)
+        self._text += text
+        found = check_stop_strings(self._text, len(text), self._stop, self._include)
+        if found is not None:
+            stop, end = found
+            return Visible(self._send_until(len(self._text) if end < 0 else end), stop)
+        hold = 0 if final else self._hold_chars
+        return Visible(self._send_until(len(self._text) - hold))
+
+    def _send_until(self, end: int) -> str:
+        end = max(end, self._sent_chars)
+        text, self._sent_chars = self._text[self._sent_chars : end], end
+        return text
+
+
+def _overlap(text: str, marker: str) -> int:
+    """Length of the longest end of ``text`` that begins ``marker``."""
+    for length in range(min(len(text), len(marker) - 1), 0, -1):
+        if marker.startswith(text[-length:]):
+            return length
+    return 0

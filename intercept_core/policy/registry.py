@@ -1,0 +1,44 @@
+"""Policies by name."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from intercept_core.policy.base import Policy
+from intercept_core.policy.discard import Discard
+from intercept_core.policy.preserve import Preserve
+
+POLICIES: dict[str, type[Policy]] = {policy.name: policy for policy in (Discard, Preserve)}
+
+
+def create(name: str, options: Mapping[str, Any] | None = None) -> Policy:
+    """Makes the policy called ``name``.
+
+    Args:
+        name: A key of :data:`POLICIES`, or ``package.module:Class`` for one of your own.
+        options: Keyword arguments of its constructor.
+
+    Raises:
+        ValueError: if there is no such policy, or it does not take these options.
+    """
+    policy = _import(name) if ":" in name else POLICIES.get(name)
+    if policy is None:
+        known = ", ".join(sorted(POLICIES))
+        raise ValueError(
+            f"policy: {name!r} is not known; choose one of {known}, or package.module:Class"
+        )
+    try:
+        return policy(**(options or {}))
+    except TypeError as error:
+        raise ValueError(f"policy_options of {name!r}: {error}") from error
+
+
+def _import(path: str) -> type[Policy]:
+    module, _, attribute = path.partition(":")
+    try:
+        policy = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"policy: {path!r} cannot be imported: {error}") from error
+    if not (isinstance(policy, type) and issubclass(policy, Policy)):
+        raise ValueError(f"policy: {path!r} is not a subclass of Policy")
+    return policy

@@ -1,0 +1,51 @@
+"""How the engine tells the scheduler that a request is an intercepted session."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from vllm.v1.request import Request
+
+_KEY = "intercept_session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionMark:
+    """Rides in ``SamplingParams.extra_args``, the field vLLM passes through untouched.
+
+    Attributes:
+        key: The session's name outside the engine; ETA reports carry it.
+        trigger_token_ids: A stop at one of these parks the request. Any other stop ends it.
+        park_at_end_of_turn: Whether the end-of-sequence token parks it too, because only a
+            parser outside the engine can tell whether the turn was a call.
+    """
+
+    key: str
+    trigger_token_ids: frozenset[int]
+    park_at_end_of_turn: bool
+
+    def to_extra_args(self) -> dict[str, Any]:
+        """The plain form that vLLM serializes."""
+        return {_KEY: [self.key, sorted(self.trigger_token_ids), self.park_at_end_of_turn]}
+
+    @classmethod
+    def of(cls, request: Request) -> "SessionMark | None":
+        """The mark of ``request``, or None for one that is not ours."""
+        params = request.sampling_params
+        if params is None or not params.extra_args or _KEY not in params.extra_args:
+            return None
+        key, trigger_token_ids, park_at_end_of_turn = params.extra_args[_KEY]
+        return cls(
+            key=key,
+            trigger_token_ids=frozenset(trigger_token_ids),
+            park_at_end_of_turn=park_at_end_of_turn,
+        )
+
+    def parks(self, stop_reason: int | str | None) -> bool:
+        """Whether a turn that stopped for ``stop_reason`` awaits more input.
+
+        ``stop_reason`` is vLLM's: the id of a stop token, a text, or None for the
+        end-of-sequence token.
+        """
+        if stop_reason is None:
+            return self.park_at_end_of_turn
+        return stop_reason in self.trigger_token_ids
