@@ -167,6 +167,8 @@ def build(path: Path, pages: Iterable[Page]) -> int:
         count = _write(name, pages)
         with open(name, "rb") as file:
             os.fsync(file.fileno())
+        # Whoever builds an image is often not the user who serves from it.
+        os.chmod(name, 0o644)
         os.replace(name, path)
     finally:
         Path(name).unlink(missing_ok=True)

@@ -152,6 +152,11 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_other_users_may_read_the_index(tmp_path: Path) -> None:
+    build(tmp_path / "index.sqlite", PAGES)
+    assert (tmp_path / "index.sqlite").stat().st_mode & 0o777 == 0o644
+
+
 def test_an_unusable_cache_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
