@@ -1,0 +1,113 @@
+"""The command ``infercept``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_SERVE_HELP = """\
+Starts a Ray of its own on this machine and deploys CONFIG on it, or deploys on a running Ray
+(--address). Prints the URL and three commands to try, and stays up until Ctrl-C, which stops
+everything that it started."""
+
+_DEMO_HELP = """\
+Asks ten word problems and five encyclopedia questions, one after the other, with the openai
+client, and prints every interception as it happens. Without --url it starts a server for the
+time being."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    args = _parser().parse_args(argv)
+    # Imported late: Ray takes seconds, and --help should not.
+    if args.command == "serve":
+        from deployments.serve_command import ServeOptions, serve_command
+
+        return serve_command(
+            ServeOptions(
+                config=args.config,
+                host=args.host,
+                port=args.port,
+                address=args.address,
+                blocking=args.blocking,
+            )
+        )
+    from deployments.demo import demo_command
+
+    return demo_command(url=args.url, config=args.config)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="infercept",
+        description="Serves language models that call tools: InferCept on vLLM and Ray Serve.",
+    )
+    parser.add_argument("--version", action="version", version=f"infercept {_version()}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    serve = commands.add_parser(
+        "serve", help="start a server from a YAML file", description=_SERVE_HELP
+    )
+    serve.add_argument("config", type=_existing_file, metavar="CONFIG", help=_CONFIG_HELP)
+    serve.add_argument(
+        "--host", help="address to listen on (default: the file's, or 127.0.0.1)"
+    )
+    serve.add_argument(
+        "--port", type=_port, help="TCP port to listen on (default: the file's, or 8000)"
+    )
+    serve.add_argument(
+        "--address",
+        help="deploy on the Ray at this address, e.g. auto, instead of starting one",
+    )
+    serve.add_argument(
+        "--blocking",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="stay up until Ctrl-C; --no-blocking needs --address and leaves it running",
+    )
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    demo = commands.add_parser(
+        "demo", help="watch interceptions happen", description=_DEMO_HELP
+    )
+    demo.add_argument("--url", help="a running server, e.g. http://127.0.0.1:8000")
+    demo.add_argument(
+        "--config",
+        type=_existing_file,
+        default=Path("configs/demo.yaml"),
+        help="what to serve without --url (default: %(default)s)",
+    )
+
+
+_CONFIG_HELP = "YAML as for `serve deploy`, e.g. configs/demo.yaml"
+
+
+def _existing_file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text}: there is no such file")
+    return path
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 0 < int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text}: must be a number from 1 to 65535")
+    return int(text)
+
+
+def _version() -> str:
+    try:
+        return version("infercept-serve")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

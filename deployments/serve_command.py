@@ -1,0 +1,95 @@
+"""``infercept serve``: from a YAML file to a server that answers."""
+
+import signal
+import sys
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.deploy_file import DeployFile, DeployFileError, load_deploy_file
+from deployments.endpoint import Endpoint, EndpointTakenError
+from deployments.examples import example_commands
+from deployments.local_ray import Stopped, stop_on_signals
+from deployments.progress import Progress
+from deployments.server import (
+    StartError,
+    cluster_applications,
+    deploy_and_leave,
+    running_server,
+)
+
+DEFAULT_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """The arguments of the command.
+
+    Attributes:
+        config: The YAML file.
+        host: Address to listen on; None for the file's.
+        port: TCP port to listen on; None for the file's.
+        address: A running Ray to deploy on; None to start one.
+        blocking: Whether to stay up until Ctrl-C.
+    """
+
+    config: Path
+    host: str | None = None
+    port: int | None = None
+    address: str | None = None
+    blocking: bool = True
+
+
+def serve_command(options: ServeOptions) -> int:
+    """Serves until Ctrl-C or SIGTERM; returns the exit code of the program."""
+    if not options.blocking and options.address is None:
+        return _fail("--no-blocking needs --address: a Ray of our own ends with this program")
+    progress = Progress()
+    stop_on_signals()
+    try:
+        file = load_deploy_file(options.config)
+        endpoint = endpoint_of(file, options.host, options.port)
+        progress.step(f"{options.config}: {', '.join(file.models)}")
+        if not options.blocking:
+            deploy_and_leave(file, endpoint, str(options.address), progress)
+            return 0
+        with _server(file, endpoint, options.address, progress):
+            _announce(file, endpoint, progress)
+            signal.pause()
+    except Stopped:
+        return 0
+    except (DeployFileError, EndpointTakenError, StartError, ConnectionError) as error:
+        return _fail(str(error))
+    return 0
+
+
+def endpoint_of(file: DeployFile, host: str | None, port: int | None) -> Endpoint:
+    """Where to listen: as told, else as in the file, else on this machine only."""
+    http = file.schema.http_options
+    written = http.model_fields_set
+    return Endpoint(
+        host or (http.host if "host" in written else DEFAULT_HOST), port or http.port
+    )
+
+
+def _server(
+    file: DeployFile, endpoint: Endpoint, address: str | None, progress: Progress
+) -> AbstractContextManager[None]:
+    if address is None:
+        return running_server(file, endpoint, progress)
+    return cluster_applications(file, endpoint, address, progress)
+
+
+def _announce(file: DeployFile, endpoint: Endpoint, progress: Progress) -> None:
+    progress.step("ready; Ctrl-C stops it")
+    for prefix, config in file.applications.items():
+        url = endpoint.url + prefix.rstrip("/")
+        print(f"\n{config.public_name} at {url}/v1. Try:\n")
+        for command in example_commands(url, config):
+            print(command)
+    print(flush=True)
+
+
+def _fail(message: str) -> int:
+    print(f"infercept: {message}", file=sys.stderr)
+    return 1
