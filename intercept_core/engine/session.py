@@ -115,11 +115,8 @@ class InterceptSession:
     ) -> AsyncGenerator[RequestOutput, None]:
         completion = output.outputs[0]
         call = self._call_in(completion)
-        if call is None or (isinstance(call, ToolCall) and self._is_clients(call)):
-            tail = self._dialect.config.call_end or "" if call is not None else ""
-            piece += self._visible.end_answer(tail)
-            stop_reason = completion.stop_reason if call is None else None
-            yield self._end(output, piece, completion.finish_reason or "stop", stop_reason)
+        if call is None or self._is_clients(call):
+            yield self._end_turn(output, piece, call)
             return
         piece += self._visible.show(self._dialect.config.call_end or "")
         self._visible.end_call()
@@ -136,6 +133,20 @@ class InterceptSession:
             return
         if shown := self._visible.show(self._dialect.result_text(text)):
             yield self._output(output, shown)
+
+    def _end_turn(
+        self, output: RequestOutput, piece: Piece, call: ToolCall | CallError | None
+    ) -> RequestOutput:
+        completion = output.outputs[0]
+        if call is not None:  # the client's: it finds the whole call in the text
+            tail = self._visible.end_answer(self._dialect.config.call_end or "")
+            return self._end(output, piece + tail, "stop")
+        if completion.finish_reason == "stop":
+            piece += self._visible.end_answer()
+        else:
+            piece += self._visible.cut_answer()
+            self._channel.hidden_tokens = self._visible.hidden_tokens
+        return self._end(output, piece, completion.finish_reason, completion.stop_reason)
 
     # -- a turn ------------------------------------------------------------------------
 
@@ -158,8 +169,8 @@ class InterceptSession:
         except CallError as error:
             return error
 
-    def _is_clients(self, call: ToolCall) -> bool:
-        return call.name in self._request.options.client_tools
+    def _is_clients(self, call: ToolCall | CallError) -> bool:
+        return isinstance(call, ToolCall) and call.name in self._request.options.client_tools
 
     async def _result_of(self, call: ToolCall | CallError) -> str:
         self._pause = pause = Pause(self._channel, self._context_tokens())
@@ -212,7 +223,7 @@ class InterceptSession:
         params.stop_token_ids = sorted(
             {*(params.stop_token_ids or ()), *self._mark.trigger_token_ids}
         )
-        params.extra_args = self._mark.to_extra_args()
+        params.extra_args = {**(params.extra_args or {}), **self._mark.to_extra_args()}
         params.max_tokens = self._remaining_tokens()
         if not first:
             params.prompt_logprobs = None
@@ -238,7 +249,7 @@ class InterceptSession:
         self,
         output: RequestOutput,
         piece: Piece,
-        finish_reason: str,
+        finish_reason: str | None,
         stop_reason: int | str | None = None,
     ) -> RequestOutput:
         self._send(None)

@@ -101,6 +101,12 @@ class VisibleOutput:
         found = self._stop.feed(text + trailing, final=True)
         return Piece(found.text, held.token_ids, held.logprobs, found.stop)
 
+    def cut_answer(self) -> Piece:
+        """Ends a request that was cut short: a call it was in the middle of stays hidden."""
+        if self._calls is not None and self._calls.in_call:
+            self.end_call()
+        return self.end_answer()
+
     def _stopped(self, text: str, token_ids: list[int], logprobs: list[Any]) -> Piece:
         found = self._stop.feed(text)
         return Piece(found.text, token_ids, logprobs, found.stop)

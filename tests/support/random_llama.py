@@ -3,12 +3,18 @@
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 
+TAGS = ("<tool_call>", "</tool_call>")
+
+
 def write_random_llama(folder: Path, *, seed: int = 0) -> Path:
-    """Writes a float32 Llama of 1 M parameters with a 512-token byte-level vocabulary."""
+    """Writes a float32 Llama of 1 M parameters with a 512-token byte-level vocabulary.
+
+    ``<tool_call>`` and ``</tool_call>`` are one token each; the end of a turn is ``</s>``.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -19,6 +25,7 @@ def write_random_llama(folder: Path, *, seed: int = 0) -> Path:
         show_progress=False,
     )
     tokenizer.train_from_iterator(["the quick brown fox computes 12*7=84 "] * 10, trainer)
+    tokenizer.add_tokens([AddedToken(tag, special=False) for tag in TAGS])
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>"
     ).save_pretrained(folder)
