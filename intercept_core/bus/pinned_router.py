@@ -22,7 +22,7 @@ class PinnedRouter(PowerOfTwoChoicesRequestRouter):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(*args, **kwargs)
         self._request_of: WeakKeyDictionary[asyncio.Task[Any], PendingRequest] = (
             WeakKeyDictionary()
         )
@@ -38,6 +38,8 @@ class PinnedRouter(PowerOfTwoChoicesRequestRouter):
             self._request_of[_this_task()] = pending_request
         if pending_request is None or worker is None:
             return await super().choose_replicas(candidate_replicas, pending_request)
+        # Otherwise Serve asks a full replica again and again without a pause.
+        pending_request.routing_context.should_backoff = True
         pinned = [r for r in candidate_replicas if r.replica_id.unique_id == worker]
         if pinned:
             return [pinned]

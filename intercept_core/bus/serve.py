@@ -129,7 +129,7 @@ class ServeTransport(BusTransport):
 
 def _cancel_response(response: DeploymentResponseGenerator[Event]) -> None:
     try:
-        response.cancel()  # type: ignore[no-untyped-call]
+        response.cancel()
     except Exception as error:
         logger.debug("response was not cancelled: %r", error)
 

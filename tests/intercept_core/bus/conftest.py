@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+_END_OF_TIME_S = 1e6
+
 
 class _VirtualSelector(selectors.DefaultSelector):
     """Never sleeps: what the loop would have waited is added to its clock."""
@@ -21,6 +23,8 @@ class _VirtualSelector(selectors.DefaultSelector):
             if timeout is None:
                 raise RuntimeError("the test waits for something that can never happen")
             self.now_s += max(timeout, 0.0)
+            if self.now_s > _END_OF_TIME_S:
+                raise RuntimeError("something is scheduled again and again")
         return ready
 
 

@@ -386,6 +386,24 @@ def test_renewals_start_again_after_a_pause(run_virtual):
     run_virtual(main())
 
 
+def test_an_idle_bus_has_nothing_scheduled(run_virtual):
+    async def main():
+        async def works(call):
+            yield call.accepted("w1")
+            yield call.progress(eta_s=1.0)
+            await asyncio.sleep(4.0)
+            yield call.result("done")
+
+        async def sink(reports):
+            pass
+
+        await dispatch(make_bus(RecordingTransport({"tool": works}), eta_sink=sink))
+        await hang()
+
+    with pytest.raises(RuntimeError, match="waits for something that can never happen"):
+        run_virtual(main())
+
+
 def test_renewals_that_hang_or_raise_hold_nothing_up(run_virtual):
     async def main():
         async def works(call):
