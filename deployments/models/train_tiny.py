@@ -1,0 +1,190 @@
+"""Trains a Llama of one million parameters to call tools, from nothing.
+
+It learns to copy first: some hundred steps on random tokens that repeat. Without them it
+never finds out that an argument is a piece of the question.
+"""
+
+import argparse
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+import torch
+from safetensors.torch import save_file
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
+
+from deployments.models.batches import packed, padded
+from deployments.models.dialogue import Dialogue
+from deployments.models.dialogues import TINY_MIX, sample
+from deployments.models.encoding import IGNORED, DialogueEncoder, Example
+from deployments.models.markup import CHAT_TEMPLATE_FILE, TAGS, TEXT_END, TURN_END
+from deployments.models.tiny import WEIGHTS_DIR
+from deployments.models.tiny_tokenizer import train_tokenizer
+
+logger = logging.getLogger(__name__)
+
+WIDTH, LAYERS, HEAD_WIDTH = 128, 4, 32
+MAX_POSITIONS = 2048
+PEAK_LR = 3e-3
+WARMUP_STEPS = 50
+FLAT_SHARE = 0.4
+"""Share of the steps at the peak rate; then it falls linearly."""
+
+COPY_STEPS = 500
+COPY_SHARE = 0.03
+"""Share of copying batches after the first ``COPY_STEPS``."""
+
+BATCH_TOKENS = 2048
+MAX_TOKENS = 512
+TOKENIZER_DIALOGUES = 8000
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Trains tokenizer and model, then writes both to ``--out``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=WEIGHTS_DIR)
+    parser.add_argument("--steps", type=int, default=2200)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    rng = Random(options.seed)
+    drawn = (sample(rng, "train", TINY_MIX) for _ in range(TOKENIZER_DIALOGUES))
+    texts = (text for made in drawn for text in _texts(made))
+    tokenizer = train_tokenizer(texts)
+    tokenizer.save_pretrained(options.out)
+    tokenizer.chat_template = CHAT_TEMPLATE_FILE.read_text()
+    model = build_model(tokenizer)
+    logger.info("%d parameters", sum(p.numel() for p in model.parameters()))
+    train(model, tokenizer, rng, options.steps)
+    save(model, options.out)
+
+
+def build_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+    """A Llama with random weights."""
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        intermediate_size=WIDTH * 8 // 3 // 64 * 64,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=WIDTH // HEAD_WIDTH,
+        num_key_value_heads=WIDTH // HEAD_WIDTH,
+        head_dim=HEAD_WIDTH,
+        max_position_embeddings=MAX_POSITIONS,
+        tie_word_embeddings=True,
+        rms_norm_eps=1e-5,
+        bos_token_id=None,
+        eos_token_id=tokenizer.convert_tokens_to_ids(TURN_END),
+        pad_token_id=tokenizer.convert_tokens_to_ids(TEXT_END),
+        # On CPUs faster than the fused kernels for sequences this short.
+        attn_implementation="eager",
+    )
+    model = LlamaForCausalLM(config)
+    for parameter in _matrices(model):
+        torch.nn.init.normal_(parameter, std=0.5 / math.sqrt(parameter.shape[1]))
+    return model
+
+
+def train(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, rng: Random, steps: int
+) -> None:
+    """Runs ``steps`` steps: Muon for the matrices, AdamW for embeddings and norms."""
+    matrices = _matrices(model)
+    known = {id(p) for p in matrices}
+    others = [p for p in model.parameters() if id(p) not in known]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.Muon(matrices, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+    encoder = DialogueEncoder(tokenizer)
+    dialogues = packed(
+        lambda: encoder.encode(sample(rng, "train", TINY_MIX)),
+        rng,
+        pool=512,
+        batch_tokens=BATCH_TOKENS,
+        max_tokens=MAX_TOKENS,
+    )
+    copies = packed(
+        lambda: _copying(rng, len(tokenizer)),
+        rng,
+        pool=64,
+        batch_tokens=BATCH_TOKENS,
+        max_tokens=MAX_TOKENS,
+    )
+    pad_id = tokenizer.convert_tokens_to_ids(TEXT_END)
+    started_s, seen_tokens, average = time.monotonic(), 0, math.nan
+    for step in range(1, steps + 1):
+        copying = step <= COPY_STEPS or rng.random() < COPY_SHARE
+        examples = next(copies if copying else dialogues)
+        ids, labels = padded(examples, pad_id)
+        rate = min(1.0, step / WARMUP_STEPS, max(0.02, (1 - step / steps) / (1 - FLAT_SHARE)))
+        for group in (g for optimizer in optimizers for g in optimizer.param_groups):
+            group["lr"] = PEAK_LR * rate
+        hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+        counted = labels[:, 1:] != IGNORED
+        logits = model.lm_head(hidden[counted])
+        loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][counted])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        seen_tokens += sum(len(example.ids) for example in examples)
+        average = loss.item() if math.isnan(average) else 0.97 * average + 0.03 * loss.item()
+        if step % 50 == 0 or step == steps:
+            elapsed_s = time.monotonic() - started_s
+            logger.info(
+                "step %d of %d, %d tokens, %.0f tokens/s, loss %.4f, %.0f s left",
+                *(step, steps, seen_tokens, seen_tokens / elapsed_s, average),
+                elapsed_s / step * (steps - step),
+            )
+
+
+def save(model: LlamaForCausalLM, folder: Path) -> None:
+    """Writes the configuration and the weights in bfloat16."""
+    model.config.dtype = torch.bfloat16
+    model.config.save_pretrained(folder)
+    weights = {
+        name: weight.bfloat16()
+        for name, weight in model.state_dict().items()
+        if name != "lm_head.weight"  # Tied to the embeddings.
+    }
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _texts(made: Dialogue) -> Iterator[str]:
+    """What the turns of ``made`` say, without tags."""
+    for message in made.messages:
+        yield message["content"]
+    for call in made.calls:
+        yield json.dumps(call)
+
+
+def _matrices(model: LlamaForCausalLM) -> list[torch.nn.Parameter]:
+    return [p for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name]
+
+
+def _copying(rng: Random, vocabulary_size: int) -> Example:
+    """A random run of tokens, repeated some times with noise between."""
+
+    def noise(count: int) -> list[int]:
+        return [rng.randrange(3 + len(TAGS), vocabulary_size) for _ in range(count)]
+
+    run = noise(rng.randint(3, 24))
+    ids, labels = list(run), [IGNORED] * len(run)
+    for _ in range(rng.randint(1, 3)):
+        between = noise(rng.randint(0, 6))
+        ids += between + run
+        # Only from its second token on is it plain that the run comes again.
+        labels += [IGNORED] * (len(between) + 1) + run[1:]
+    return Example(ids, labels)
+
+
+if __name__ == "__main__":
+    main()
