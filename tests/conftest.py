@@ -6,11 +6,23 @@ from collections.abc import Iterator
 
 import pytest
 
+ENGINE_ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # one process fewer on the CPU
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+    # Compiling takes longer than all that the tests compute.
+    "TORCH_COMPILE_DISABLE": "1",
+}
+# Read when vLLM and torch are imported, so before any test module is.
+os.environ.update(ENGINE_ENVIRONMENT)
+
 RAY_ENVIRONMENT = {
     # Ray turns token authentication on for a local cluster unless told otherwise.
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "OMP_NUM_THREADS": "1",
 }
 
 

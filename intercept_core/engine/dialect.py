@@ -1,8 +1,10 @@
 """How a model writes a call and reads its result."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -72,6 +74,8 @@ class Dialect:
             self.trigger_token_ids: frozenset[int] = frozenset()
         else:
             self.trigger_token_ids = frozenset({self._single_token(config.call_end)})
+        tags = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
+        self._tags = re.compile("|".join(map(re.escape, tags)) or r"(?!)")
         start_token_ids = self._encode(config.call_start)
         self.call_start_token_id = start_token_ids[0] if len(start_token_ids) == 1 else None
         self._prefix_token_ids = self._encode(config.result_prefix)
@@ -104,15 +108,21 @@ class Dialect:
     def encode_result(self, text: str) -> list[int]:
         """Token ids to append to the context after a call that returned ``text``.
 
-        The three parts are encoded apart, so that a result can neither merge with the
-        markers around it nor form the model's special tokens.
+        The result is encoded apart from what surrounds it, and a tag in it is cut in two:
+        no text of a tool can become a token that the model or the engine acts on.
         """
-        body = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        body = [
+            token_id for piece in self._without_tags(text) for token_id in self._encode(piece)
+        ]
         return [*self._prefix_token_ids, *body, *self._suffix_token_ids]
 
     def result_text(self, text: str) -> str:
         """The same as text, for clients that see calls inline."""
         return f"{self.config.result_prefix}{text}{self.config.result_suffix}"
+
+    def _without_tags(self, text: str) -> list[str]:
+        cuts = [match.start() + 1 for match in self._tags.finditer(text)]
+        return [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
 
     def _encode(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False))

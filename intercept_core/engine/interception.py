@@ -56,11 +56,17 @@ class InterceptionChannel:
 
     The engine publishes; one reader follows. Nothing is lost when nobody reads: the latest
     state of every interception stays in :attr:`latest`.
+
+    Attributes:
+        latest: Every interception of the request, by its id.
+        augmentation_tokens: Tokens that results added to the context.
+        hidden_tokens: Tokens of the model that the response does not show: its calls.
     """
 
     def __init__(self) -> None:
         self.latest: dict[str, Interception] = {}
         self.augmentation_tokens = 0
+        self.hidden_tokens = 0
         self._events: asyncio.Queue[Interception] = asyncio.Queue()
 
     def publish(self, interception: Interception) -> None:

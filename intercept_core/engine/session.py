@@ -278,5 +278,5 @@ class InterceptSession:
 
 
 def _token_ids_of(prompt: Any) -> list[int]:
-    """Token ids of a prompt that is tokenized already; vLLM's serving layer always sends one."""
+    """Token ids of a tokenized prompt, the only kind that vLLM's serving layer sends."""
     return list(prompt.get("prompt_token_ids") or ()) if isinstance(prompt, dict) else []

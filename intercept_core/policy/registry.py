@@ -30,7 +30,7 @@ def create(name: str, options: Mapping[str, Any] | None = None) -> Policy:
     try:
         return policy(**(options or {}))
     except TypeError as error:
-        raise ValueError(f"policy_options of {name!r}: {error}") from error
+        raise ValueError(f"policy_options of {name!r}, {options!r}: {error}") from error
 
 
 def _import(path: str) -> type[Policy]:

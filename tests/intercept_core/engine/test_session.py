@@ -12,7 +12,9 @@ from tests.intercept_core.engine.conftest import MAX_MODEL_LEN, Runner, call, te
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_call_is_hidden_and_the_result_read(run: Runner, tools: ScriptedTools) -> None:
+async def test_the_call_is_hidden_and_the_result_read(
+    run: Runner, tools: ScriptedTools
+) -> None:
     outputs = await run("Let me see. " + call("tool", text="42"), "It is 42.")
     assert text_of(outputs) == "Let me see. It is 42."
     assert [output.finished for output in outputs].count(True) == 1
@@ -186,9 +188,7 @@ async def test_logprobs_cover_the_visible_tokens_alone(run: Runner) -> None:
         assert len(completion.logprobs) == len(completion.token_ids)
 
 
-async def test_a_client_that_leaves_cancels_the_call(
-    run: Runner, tools: ScriptedTools
-) -> None:
+async def test_a_client_that_leaves_cancels_the_call(run: Runner, tools: ScriptedTools) -> None:
     task = asyncio.create_task(run("x " + call("tool", do="hang"), "never"))
     async with asyncio.timeout(10):
         await tools.started.wait()

@@ -39,9 +39,7 @@ def test_stop_strings_cut_wherever_the_deltas_end(
     deltas: list[str], stop: list[str], include: bool
 ) -> None:
     whole = "".join(deltas)
-    ends = [
-        (whole.find(s) + len(s), index, s) for index, s in enumerate(stop) if s in whole
-    ]
+    ends = [(whole.find(s) + len(s), index, s) for index, s in enumerate(stop) if s in whole]
     filter_ = StopFilter(stop, include)
     sent, found = "", None
     for delta in [*deltas, None]:

@@ -58,8 +58,6 @@ def scripts(engines: dict[tuple[bool, bool], InProcessEngine]) -> list[list[Scri
     rng = random.Random(2402_01869)
     plainest = engines[False, False]
     return [
-        write_script(
-            plainest, rng, prompt_tokens=rng.randint(40, 480), interceptions=1 + i % 4
-        )
+        write_script(plainest, rng, prompt_tokens=rng.randint(40, 480), interceptions=1 + i % 4)
         for i in range(8)
     ]

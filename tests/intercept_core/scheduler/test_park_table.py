@@ -16,9 +16,7 @@ def parked(name: str, *, arrival: float = 0.0, **fields: Any) -> Parked:
         pooling_params=None,
         arrival_time=arrival,
     )
-    return Parked(
-        request=request, key=f"key-{name}", since_s=0.0, context_tokens=3, **fields
-    )
+    return Parked(request=request, key=f"key-{name}", since_s=0.0, context_tokens=3, **fields)
 
 
 def victim_of(*entries: Parked) -> str | None:

@@ -82,9 +82,7 @@ def test_discard_releases_at_once(engine: InProcessEngine, rng: random.Random) -
     engine.close(name)
 
 
-def test_the_earlier_arrival_resumes_first(
-    engine: InProcessEngine, rng: random.Random
-) -> None:
+def test_the_earlier_arrival_resumes_first(engine: InProcessEngine, rng: random.Random) -> None:
     engine.scheduler.intercept_policy = Discard()
     early = park(engine, random_ids(rng, 30))
     late = park(engine, random_ids(rng, 30))
