@@ -38,7 +38,7 @@ def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
     application: serve.Application = deployment.options(
         name=f"augmentation-{kind}",
         max_ongoing_requests=section.concurrency + section.queue_limit + CONTROL_HEADROOM,
-        ray_actor_options={"num_cpus": section.num_cpus, "num_gpus": section.num_gpus},
+        ray_actor_options=_actor_options(section, section.env),
         request_router_config=RequestRouterConfig(request_router_class=PinnedRouter),
         **_scale(section),
     ).bind(
@@ -58,14 +58,19 @@ def _replica_options(args: ServeConfig) -> dict[str, Any]:
         "health_check_period_s": replica.health_check_period_s,
         "health_check_timeout_s": replica.health_check_timeout_s,
         "graceful_shutdown_timeout_s": replica.graceful_shutdown_timeout_s,
-        "ray_actor_options": {
-            "num_cpus": replica.num_cpus,
-            "num_gpus": replica.num_gpus,
-            # Set when the process starts: OpenMP reads its variables when it is loaded.
-            "runtime_env": {"env_vars": args.env},
-        },
+        "ray_actor_options": _actor_options(replica, args.env),
         **_scale(replica),
     }
+
+
+def _actor_options(
+    section: AugmentationSection | ReplicaSection, env: dict[str, str]
+) -> dict[str, Any]:
+    options: dict[str, Any] = {"num_cpus": section.num_cpus, "num_gpus": section.num_gpus}
+    if env:
+        # Set when the process starts: OpenMP reads its variables when it is loaded.
+        options["runtime_env"] = {"env_vars": env}
+    return options
 
 
 def _scale(section: AugmentationSection | ReplicaSection) -> dict[str, Any]:

@@ -1,8 +1,15 @@
 """The configuration of the application: ``args`` in the YAML that ``serve deploy`` takes."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 
 from augment_workers import registry
 from deployments.engine_fields import engine_fields
@@ -16,6 +23,16 @@ _OURS = {
 }
 
 DEFAULT_ENV = {"VLLM_NO_USAGE_STATS": "1"}
+
+
+def _numbers_as_text(env: Any) -> Any:
+    # YAML reads `OMP_NUM_THREADS: 1` as a number; an environment holds text.
+    if not isinstance(env, dict):
+        return env
+    return {k: str(v) if type(v) in (int, float) else v for k, v in env.items()}
+
+
+Environment = Annotated[dict[str, str], BeforeValidator(_numbers_as_text)]
 
 
 class AutoscalingSection(Section):
@@ -90,6 +107,7 @@ class AugmentationSection(Section):
         autoscaling: Grows and shrinks with the load, instead of ``num_replicas``.
         num_cpus: Logical CPUs of one worker.
         num_gpus: GPUs of one worker; fractions share one.
+        env: Environment variables of the workers.
     """
 
     type: str
@@ -105,6 +123,7 @@ class AugmentationSection(Section):
     autoscaling: AutoscalingSection | None = None
     num_cpus: float = Field(default=0.0, ge=0)
     num_gpus: float = Field(default=0.0, ge=0)
+    env: Environment = Field(default_factory=dict)
 
     @field_validator("type")
     @classmethod
@@ -139,19 +158,11 @@ class ServeConfig(Section):
     model: str = Field(min_length=1)
     served_model_name: str | None = None
     engine: dict[str, Any] = Field(default_factory=dict)
-    env: dict[str, str] = Field(default_factory=dict, validate_default=True)
+    env: Environment = Field(default_factory=dict, validate_default=True)
     scheduler: SchedulerSection = Field(default_factory=SchedulerSection)
     dialect: dict[str, Any] = Field(default_factory=dict)
     augmentations: dict[str, AugmentationSection] = Field(default_factory=dict)
     replica: ReplicaSection = Field(default_factory=ReplicaSection)
-
-    @field_validator("env", mode="before")
-    @classmethod
-    def _numbers_as_text(cls, env: Any) -> Any:
-        # YAML reads `OMP_NUM_THREADS: 1` as a number; an environment holds text.
-        if not isinstance(env, dict):
-            return env
-        return {k: str(v) if type(v) in (int, float) else v for k, v in env.items()}
 
     @field_validator("env")
     @classmethod

@@ -3,7 +3,8 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import psutil
 import ray
@@ -18,8 +19,6 @@ _ENVIRONMENT = {
     # Ray turns token authentication on for a local cluster unless told otherwise.
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray would print a line a second about actors that outnumber the cores.
-    "RAY_DISABLE_IMPORT_WARNING": "1",
 }
 
 
@@ -38,36 +37,38 @@ def local_ray() -> Iterator[None]:
         include_dashboard=False,
         log_to_driver=False,
     )
-    stop_on_signals()  # Ray has just put its own handlers there
     try:
-        yield
+        with stopped_by_signals():  # Ray has just put its own handlers there
+            yield
     finally:
         with uninterrupted():
             _stop()
 
 
-def stop_on_signals() -> None:
-    """Makes Ctrl-C and SIGTERM raise :class:`Stopped` in the main thread."""
+def stopped_by_signals() -> AbstractContextManager[None]:
+    """Ctrl-C and SIGTERM raise :class:`Stopped` in the main thread meanwhile."""
 
     def stop(signum: int, frame: object) -> None:
         raise Stopped
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    return _signals_go_to(stop)
+
+
+def uninterrupted() -> AbstractContextManager[None]:
+    """Lets a clean-up end: further signals are ignored meanwhile."""
+    return _signals_go_to(signal.SIG_IGN)
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Lets a clean-up end: further signals are ignored meanwhile."""
+def _signals_go_to(handler: Any) -> Iterator[None]:
     previous = {
-        number: signal.signal(number, signal.SIG_IGN)
-        for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, former in previous.items():
+            signal.signal(number, former)
 
 
 def _stop() -> None:

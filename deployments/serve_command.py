@@ -9,7 +9,7 @@ from pathlib import Path
 from deployments.deploy_file import DeployFile, DeployFileError, load_deploy_file
 from deployments.endpoint import Endpoint, EndpointTakenError
 from deployments.examples import example_commands
-from deployments.local_ray import Stopped, stop_on_signals
+from deployments.local_ray import Stopped, stopped_by_signals
 from deployments.progress import Progress
 from deployments.server import (
     StartError,
@@ -44,23 +44,26 @@ def serve_command(options: ServeOptions) -> int:
     """Serves until Ctrl-C or SIGTERM; returns the exit code of the program."""
     if not options.blocking and options.address is None:
         return _fail("--no-blocking needs --address: a Ray of our own ends with this program")
-    progress = Progress()
-    stop_on_signals()
     try:
-        file = load_deploy_file(options.config)
-        endpoint = endpoint_of(file, options.host, options.port)
-        progress.step(f"{options.config}: {', '.join(file.models)}")
-        if not options.blocking:
-            deploy_and_leave(file, endpoint, str(options.address), progress)
-            return 0
-        with _server(file, endpoint, options.address, progress):
-            _announce(file, endpoint, progress)
-            signal.pause()
+        with stopped_by_signals():
+            _serve(options, Progress())
     except Stopped:
         return 0
     except (DeployFileError, EndpointTakenError, StartError, ConnectionError) as error:
         return _fail(str(error))
     return 0
+
+
+def _serve(options: ServeOptions, progress: Progress) -> None:
+    file = load_deploy_file(options.config)
+    endpoint = endpoint_of(file, options.host, options.port)
+    progress.step(f"{options.config}: {', '.join(file.models)}")
+    if options.address is not None and not options.blocking:
+        deploy_and_leave(file, endpoint, options.address, progress)
+        return
+    with _server(file, endpoint, options.address, progress):
+        _announce(file, endpoint, progress)
+        signal.pause()
 
 
 def endpoint_of(file: DeployFile, host: str | None, port: int | None) -> Endpoint:

@@ -13,7 +13,7 @@ from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview
 
 from deployments.deploy_file import DeployFile
 from deployments.endpoint import Endpoint
-from deployments.local_ray import local_ray, stop_on_signals, uninterrupted
+from deployments.local_ray import local_ray, stopped_by_signals, uninterrupted
 from deployments.models import CATALOG, prepare
 from deployments.progress import Progress
 
@@ -22,6 +22,7 @@ START_TIMEOUT_S = 900.0
 
 _POLL_S = 0.25
 _REMIND_AFTER_S = 10.0
+_LOADING = {"LLMReplica": "LLMReplica (vLLM loads the model)"}
 _FAILED = (ApplicationStatus.DEPLOY_FAILED, ApplicationStatus.UNHEALTHY)
 
 
@@ -40,16 +41,18 @@ def running_server(file: DeployFile, endpoint: Endpoint, progress: Progress) -> 
     endpoint.check_free()
     prepare_models(file.models, progress)
     progress.step("starting Ray on this machine")
-    with local_ray():
-        progress.step(f"starting Ray Serve on {endpoint.url}")
-        try:
-            deploy(file, endpoint, progress)
-            yield
-        finally:
-            with uninterrupted():
-                progress.step("stopping")
-                serve.shutdown()
-    progress.step("stopped")
+    try:
+        with local_ray():
+            progress.step(f"starting Ray Serve on {endpoint.url}")
+            try:
+                deploy(file, endpoint, progress)
+                yield
+            finally:
+                with uninterrupted():
+                    progress.step("stopping")
+                    serve.shutdown()
+    finally:
+        progress.step("stopped")
 
 
 @contextmanager
@@ -59,10 +62,10 @@ def cluster_applications(
     """Serves ``file`` on the Ray at ``address``; when left, its applications are deleted."""
     progress.step(f"joining the Ray at {address}")
     ray.init(address=address, namespace="serve", log_to_driver=False)
-    stop_on_signals()
     try:
-        deploy(file, endpoint, progress)
-        yield
+        with stopped_by_signals():
+            deploy(file, endpoint, progress)
+            yield
     finally:
         with uninterrupted():
             progress.step("deleting the applications")
@@ -77,9 +80,9 @@ def deploy_and_leave(
     """Deploys ``file`` on the Ray at ``address``, where it stays."""
     progress.step(f"joining the Ray at {address}")
     ray.init(address=address, namespace="serve", log_to_driver=False)
-    stop_on_signals()
     try:
-        deploy(file, endpoint, progress)
+        with stopped_by_signals():
+            deploy(file, endpoint, progress)
     finally:
         ray.shutdown()
 
@@ -148,7 +151,8 @@ def _waiting_for(
         if application.status in _FAILED or _fails_to_start(application):
             raise StartError(_why(name, application))
         if application.status != ApplicationStatus.RUNNING:
-            waiting += [n for n, d in application.deployments.items() if d.status != "HEALTHY"]
+            unhealthy = (n for n, d in application.deployments.items() if d.status != "HEALTHY")
+            waiting += [_LOADING.get(name, name) for name in unhealthy]
     return ", ".join(waiting)
 
 

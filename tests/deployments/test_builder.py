@@ -1,0 +1,58 @@
+import pytest
+from ray.serve._private.build_app import build_app
+
+from deployments.builder import build
+from deployments.config import ServeConfig
+from intercept_core.bus.pinned_router import PinnedRouter
+
+
+def built(**args):
+    """The deployments of an application, by name."""
+    config = ServeConfig.model_validate({"model": "a-model"} | args)
+    application = build_app(build(config), name="app")
+    return {deployment.name: deployment for deployment in application.deployments}
+
+
+def section(**changes):
+    return {"type": "calculator", "concurrency": 2, "queue_limit": 3} | changes
+
+
+@pytest.fixture
+def two():
+    augmentations = {
+        "inline": section(inline=True),
+        "remote": section(num_replicas=2, env={"KEY": "value"}, num_gpus=0.25),
+    }
+    return built(augmentations=augmentations, env={"OMP_NUM_THREADS": 1})
+
+
+def test_only_augmentations_that_are_not_inline_are_deployments(two):
+    assert set(two) == {"LLMReplica", "augmentation-remote"}
+
+
+def test_a_worker_has_room_for_control_beside_its_calls(two):
+    worker = two["augmentation-remote"]
+    assert worker.max_ongoing_requests > 2 + 3 + 100
+    assert worker.num_replicas == 2
+    options = worker.ray_actor_options
+    assert options["num_gpus"] == 0.25
+    assert options["runtime_env"]["env_vars"] == {"KEY": "value"}
+    router = worker._deployment_config.request_router_config
+    assert router.get_request_router_class() is PinnedRouter
+
+
+def test_the_replica_gets_configuration_workers_and_environment(two):
+    replica = two["LLMReplica"]
+    config, workers = replica.init_args
+    assert config.model == "a-model"
+    assert set(workers) == {"remote"}
+    env = replica.ray_actor_options["runtime_env"]["env_vars"]
+    assert env == {"VLLM_NO_USAGE_STATS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def test_autoscaling_replaces_the_number_of_replicas():
+    autoscaling = {"max_replicas": 4, "target_ongoing_requests": 8}
+    replica = built(replica={"autoscaling": autoscaling})["LLMReplica"]
+    found = replica._deployment_config.autoscaling_config
+    assert (found.min_replicas, found.max_replicas) == (1, 4)
+    assert found.target_ongoing_requests == 8

@@ -1,0 +1,76 @@
+import pytest
+from pydantic import ValidationError
+
+from deployments.config import ServeConfig
+
+
+def config(**args):
+    return ServeConfig.model_validate({"model": "a-model"} | args)
+
+
+def mistakes(**args):
+    """Path, value and message of every mistake."""
+    with pytest.raises(ValidationError) as raised:
+        config(**args)
+    return {
+        ".".join(map(str, error["loc"])): (error["input"], error["msg"])
+        for error in raised.value.errors()
+    }
+
+
+def test_a_model_is_enough():
+    assert config().public_name == "a-model"
+    assert config(served_model_name="public").public_name == "public"
+    assert config().env == {"VLLM_NO_USAGE_STATS": "1"}
+
+
+@pytest.mark.parametrize(
+    ("args", "path", "value", "remedy"),
+    [
+        ({"modell": "x"}, "modell", "x", "'model'"),
+        ({"replica": {"num_replica": 2}}, "replica.num_replica", 2, "'num_replicas'"),
+        (
+            {"augmentations": {"calculator": {"type": "calculator", "timeout": 3}}},
+            "augmentations.calculator.timeout",
+            3,
+            "'timeout_s'",
+        ),
+        ({"engine": {"max_modl_len": 9}}, "engine.max_modl_len", 9, "'max_model_len'"),
+        ({"engine": {"tool_cal_parser": 1}}, "engine.tool_cal_parser", 1, "'tool_call_parser'"),
+        ({"engine": {"model": "x"}}, "engine.model", "x", "set model beside engine"),
+        ({"engine": {"scheduler_cls": "x"}}, "engine.scheduler_cls", "x", "scheduler.policy"),
+    ],
+)
+def test_an_unknown_field_is_named_with_its_value_and_a_remedy(args, path, value, remedy):
+    ((found_path, (found_value, message)),) = mistakes(**args).items()
+    assert (found_path, found_value) == (path, value)
+    assert remedy in message
+
+
+def test_a_wrong_value_is_named():
+    found = mistakes(
+        replica={"num_replicas": 0},
+        augmentations={"calculator": {"type": "calculator", "timeout_s": -1}},
+    )
+    assert set(found) == {"replica.num_replicas", "augmentations.calculator.timeout_s"}
+
+
+def test_an_augmentation_must_exist_and_take_its_options():
+    found = mistakes(augmentations={"calculator": {"type": "calculater"}})
+    assert "calculator" in found["augmentations.calculator.type"][1]
+    found = mistakes(
+        augmentations={"calculator": {"type": "calculator", "options": {"digits": 3}}}
+    )
+    assert "digits" in found["augmentations.calculator.options"][1]
+
+
+def test_numbers_in_an_environment_become_text():
+    section = {"type": "calculator", "env": {"KEY": 2}}
+    made = config(env={"OMP_NUM_THREADS": 1}, augmentations={"calculator": section})
+    assert made.env["OMP_NUM_THREADS"] == "1"
+    assert made.augmentations["calculator"].env == {"KEY": "2"}
+
+
+def test_a_flag_in_an_environment_is_refused():
+    # YAML reads `yes` as true, and no program agrees on how to write that.
+    assert "env.DEBUG" in mistakes(env={"DEBUG": True})
