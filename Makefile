@@ -30,10 +30,12 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --override requirements/excluded.
 DROP_EXCLUDED = sed "/sys_platform == 'never'/d"
 
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test check format lock train-demo-model eval-demo-model clean
+.PHONY: help environment serve demo test check format lock train-demo-model eval-demo-model clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+environment: $(STAMP) ## Install what serving needs, as serve does
 
 serve: $(STAMP) ## Serve CONFIG (configs/demo.yaml) until Ctrl-C
 	@exec $(BIN)/infercept serve $(CONFIG)

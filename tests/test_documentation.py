@@ -1,0 +1,131 @@
+"""The examples in the documentation run, and its links lead somewhere."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from augment_workers.base import Augmentation
+from augment_workers.runner import execute
+from deployments.config import ServeConfig
+from intercept_core.bus.messages import Accepted, Call, Failed, Progress, Result
+from intercept_core.policy.base import Policy
+from intercept_core.policy.cost_model import LinearCostModel
+from intercept_core.policy.types import Disposition, EngineState, ParkedContext
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of a page in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def class_in(source: str, base: type) -> Any:
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compile(source, "example", "exec"), names)
+    (found,) = [
+        value
+        for value in names.values()
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == "example"
+    ]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+    broken = [
+        link
+        for link in links
+        if not link.startswith("http") and not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_files_exist(page: Path) -> None:
+    named = re.findall(r"`((?:\w+/)+[\w.]*)`", page.read_text())
+    missing = [name for name in named if not (ROOT / name).exists()]
+    assert missing == []
+
+
+async def test_the_augmentation_of_the_readme_works() -> None:
+    (source,) = blocks("README.md", "python")
+    reverse = class_in(source, Augmentation)(separator="-")
+
+    async def events_of(text: str) -> list[Any]:
+        call = Call(
+            call_id="1",
+            request_id="r",
+            session_id="s",
+            kind="reverse",
+            arguments={"text": text},
+            timeout_s=5.0,
+            lease_s=5.0,
+        )
+        return [
+            event
+            async for event in execute(reverse, call, worker="here", result_limit_chars=100)
+        ]
+
+    accepted, progress, result = await events_of("abc")
+    assert isinstance(accepted, Accepted)
+    assert isinstance(progress, Progress)
+    assert isinstance(result, Result)
+    assert result.text == "c-b-a"
+    *_, failed = await events_of("")
+    assert isinstance(failed, Failed)
+    assert "nothing to reverse" in failed.message
+
+
+def test_the_yaml_of_the_readme_fits_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "my_package"
+    package.mkdir()
+    (package / "reverse.py").write_text(blocks("README.md", "python")[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    section = yaml.safe_load(blocks("README.md", "yaml")[0])
+    config = ServeConfig.model_validate({"model": "tiny-tools", **section})
+    assert config.augmentations["reverse"].num_replicas == 2
+
+
+def test_the_policy_of_the_documentation_works() -> None:
+    (source,) = blocks("docs/policies.md", "python")
+    policy = class_in(source, Policy)(seconds=2.5)
+    contexts = [
+        ParkedContext(
+            request_id=name,
+            disposition=Disposition.PRESERVE,
+            kind=None,
+            context_tokens=100,
+            device_blocks=7,
+            arrival_s=0.0,
+            parked_s=parked_s,
+        )
+        for name, parked_s in (("old", 7.0), ("new", 9.0))
+    ]
+    state = EngineState(
+        now_s=10.0,
+        running_requests=0,
+        running_tokens=0,
+        waiting_requests=0,
+        free_blocks=1,
+        total_blocks=10,
+        block_tokens=16,
+    )
+    decisions = policy.decide(contexts, state, LinearCostModel())
+    assert decisions.dispositions == {"old": Disposition.DISCARD}
+
+
+def test_the_curl_line_of_the_readme_is_a_request() -> None:
+    (command,) = [text for text in blocks("README.md", "console") if "curl" in text]
+    words = shlex.split(command.removeprefix("$ "))
+    body = json.loads(words[words.index("-d") + 1])
+    assert body["tools"][0]["function"]["name"] == "calculator"
