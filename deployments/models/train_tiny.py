@@ -22,6 +22,7 @@ from deployments.models.dialogue import Dialogue
 from deployments.models.dialogues import TINY_MIX, sample
 from deployments.models.encoding import IGNORED, DialogueEncoder, Example
 from deployments.models.markup import CHAT_TEMPLATE_FILE, TAGS, TEXT_END, TURN_END
+from deployments.models.muon import Muon
 from deployments.models.tiny import WEIGHTS_DIR
 from deployments.models.tiny_tokenizer import train_tokenizer
 
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Trains tokenizer and model, then writes both to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR)
-    parser.add_argument("--steps", type=int, default=2200)
+    parser.add_argument("--steps", type=int, default=1800)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
@@ -99,7 +100,7 @@ def train(
     known = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in known]
     optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.Muon(matrices, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        Muon(matrices, weight_decay=0.05),
         torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0),
     ]
     encoder = DialogueEncoder(tokenizer)
@@ -113,7 +114,7 @@ def train(
     copies = packed(
         lambda: _copying(rng, len(tokenizer)),
         rng,
-        pool=64,
+        pool=256,
         batch_tokens=BATCH_TOKENS,
         max_tokens=MAX_TOKENS,
     )
