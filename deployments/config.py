@@ -14,6 +14,7 @@ from pydantic import (
 from augment_workers import registry
 from deployments.engine_fields import engine_fields
 from deployments.section import Section, suggestion, unknown_field
+from intercept_core.engine.dialect_config import DialectConfig
 
 _OURS = {
     "model": "set model beside engine instead",
@@ -150,7 +151,7 @@ class ServeConfig(Section):
             (``max_model_len``, ``tool_call_parser``).
         env: Environment variables of the replica, set before vLLM is imported.
         scheduler: What happens to waiting contexts.
-        dialect: How the model writes calls; see ``DialectConfig``. Hermes if not given.
+        dialect: How the model writes calls; Hermes if not given.
         augmentations: What the model may call, by name.
         replica: How many engines there are.
     """
@@ -160,7 +161,7 @@ class ServeConfig(Section):
     engine: dict[str, Any] = Field(default_factory=dict)
     env: Environment = Field(default_factory=dict, validate_default=True)
     scheduler: SchedulerSection = Field(default_factory=SchedulerSection)
-    dialect: dict[str, Any] = Field(default_factory=dict)
+    dialect: DialectConfig = Field(default_factory=DialectConfig)
     augmentations: dict[str, AugmentationSection] = Field(default_factory=dict)
     replica: ReplicaSection = Field(default_factory=ReplicaSection)
 

@@ -48,17 +48,15 @@ class LLMReplica:
         from deployments.engine_factory import make_engine
         from deployments.models import resolve
         from deployments.server_tools import ServerTools
-        from intercept_core.engine.dialect import DialectConfig
 
         started_at = time.monotonic()
-        dialect = DialectConfig.model_validate(self._config.dialect)
         self._tools = ServerTools.of(self._config.augmentations)
         model_path = resolve(self._config.model)
         self._engine, self._args = make_engine(self._config, model_path)
         self._routes = AugmentationRoutes(
             self._config.augmentations, workers, eta_sink=self._engine.push_etas
         )
-        self._engine.attach(self._routes.bus, dialect)
+        self._engine.attach(self._routes.bus, self._config.dialect)
         logger.info("engine ready in %.1f s", time.monotonic() - started_at)
 
     async def __serve_build_asgi_app__(self) -> "FastAPI":

@@ -16,7 +16,7 @@ import httpx
 from loadtest.pairs import measure_pairs
 from loadtest.servers import first_application, infercept_server, vllm_server
 
-WORDS = "river stone cloud seven table green paper house little winter music".split(" ")
+WORDS = ("river", "stone", "cloud", "seven", "table", "green", "paper", "house", "winter")
 
 
 def main() -> None:

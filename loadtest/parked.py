@@ -9,7 +9,6 @@ import itertools
 import statistics
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -20,7 +19,7 @@ from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.memory import InMemoryTransport
 from intercept_core.bus.messages import Call, Event
 from intercept_core.bus.route import Route
-from intercept_core.engine.dialect import DialectConfig
+from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.llm import InterceptLLM
 from loadtest.pairs import Pairs
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
 from vllm.tokenizers import TokenizerLike
 from vllm.tool_parsers import ToolParser, ToolParserManager
+
+from intercept_core.engine.dialect_config import DialectConfig
 
 
 class CallError(ValueError):
@@ -22,29 +23,6 @@ class ToolCall:
 
     name: str
     arguments: Mapping[str, Any]
-
-
-class DialectConfig(BaseModel):
-    r"""The text around calls and results; the default is Hermes in ChatML.
-
-    Attributes:
-        call_start: Text at which a call begins. Everything from there to the end of the
-            call is kept from chat clients.
-        call_end: Text of the one token that ends a call and triggers the interception.
-            None: a call ends with the model's turn, and ``tool_parser`` reads it.
-        tool_parser: Name of the vLLM tool parser that reads a turn; only without
-            ``call_end``.
-        result_prefix: Text between the call and its result.
-        result_suffix: Text between the result and what the model writes next.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    call_start: str = Field(default="<tool_call>", min_length=1)
-    call_end: str | None = "</tool_call>"
-    tool_parser: str | None = None
-    result_prefix: str = "<|im_end|>\n<|im_start|>tool\n<tool_response>\n"
-    result_suffix: str = "\n</tool_response><|im_end|>\n<|im_start|>assistant\n"
 
 
 class Dialect:

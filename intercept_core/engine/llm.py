@@ -12,7 +12,8 @@ from vllm.v1.engine.async_llm import AsyncLLM
 
 from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.messages import EtaReport
-from intercept_core.engine.dialect import Dialect, DialectConfig
+from intercept_core.engine.dialect import Dialect
+from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.gather import gathered
 from intercept_core.engine.interception import InterceptionChannel
 from intercept_core.engine.options import InterceptOptions

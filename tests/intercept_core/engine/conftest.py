@@ -16,7 +16,7 @@ from vllm.sampling_params import RequestOutputKind
 from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.memory import InMemoryTransport
 from intercept_core.bus.route import Route
-from intercept_core.engine.dialect import DialectConfig
+from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.interception import InterceptionChannel
 from intercept_core.engine.llm import InterceptLLM
 

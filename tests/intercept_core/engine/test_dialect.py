@@ -5,7 +5,8 @@ from random_llama import write_random_llama
 from transformers import AutoTokenizer
 from vllm.tokenizers import TokenizerLike
 
-from intercept_core.engine.dialect import CallError, Dialect, DialectConfig, ToolCall
+from intercept_core.engine.dialect import CallError, Dialect, ToolCall
+from intercept_core.engine.dialect_config import DialectConfig
 
 
 @pytest.fixture(scope="module")
