@@ -1,0 +1,335 @@
+"""The real application, on a real engine whose words are scripted, over real HTTP."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+import ray
+from random_llama import write_random_llama
+from ray import serve
+from transformers import AutoTokenizer
+
+from deployments.builder import build
+from deployments.config import ServeConfig
+
+# Neither replicas nor actors can import test modules.
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+PATIENCE_S = 60.0
+MODEL = "scripted"
+HERE = Path(__file__).parent
+PYTHONPATH = ":".join(map(str, (HERE, HERE.parent / "support", HERE.parents[1])))
+TEMPLATE = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
+CALCULATOR = {"type": "function", "function": {"name": "calculator"}}
+SCRIPTED = {"type": "function", "function": {"name": "scripted"}}
+WEATHER = {"type": "function", "function": {"name": "weather"}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_random_llama(tmp_path_factory.mktemp("http"))
+
+
+@pytest.fixture(scope="module")
+def journal(folder):
+    return folder / "journal"
+
+
+@pytest.fixture(scope="module")
+def base_url(ray_session, folder, journal):
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(HERE)
+    config = ServeConfig.model_validate(
+        {
+            "model": str(folder),
+            "served_model_name": MODEL,
+            "engine": {
+                "dtype": "float32",
+                "max_model_len": 256,
+                "max_num_seqs": 4,
+                "block_size": 32,
+                "num_gpu_blocks_override": 65,
+                "enforce_eager": True,
+                "chat_template": TEMPLATE,
+                "enable_auto_tool_choice": True,
+                "tool_call_parser": "hermes",
+                "logits_processors": ["served_script:ServedScript"],
+            },
+            "dialect": {"result_prefix": "[", "result_suffix": "]"},
+            "env": {"PYTHONPATH": PYTHONPATH},
+            "augmentations": {
+                "calculator": {"type": "calculator", "inline": True},
+                "scripted": {
+                    "type": "scripted_augmentation:Scripted",
+                    "options": {"journal": str(journal)},
+                    "env": {"PYTHONPATH": PYTHONPATH},
+                },
+            },
+        }
+    )
+    serve.run(build(config), name="http", route_prefix="/")
+    yield ray_session
+    serve.delete("http")
+    patch.undo()
+
+
+@pytest.fixture
+def client(base_url):
+    with openai.OpenAI(base_url=f"{base_url}/v1", api_key="none", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def script(folder):
+    """What the model is to say, turn by turn, as ``vllm_xargs``."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def encode(text):
+        return tokenizer.encode(text, add_special_tokens=False)
+
+    def script(*turns, **xargs):
+        turns = [[*encode(turn), tokenizer.eos_token_id] for turn in turns]
+        turns = json.dumps([*encode("</tool_call>"), *turns])
+        return {"vllm_xargs": {"script_json": turns, **xargs}}
+
+    return script
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(request):
+    """After every test the engine holds no request, and nothing is parked."""
+    yield
+    if "base_url" in request.fixturenames:
+        asyncio.run(_idle())
+
+
+async def _idle():
+    replica = serve.get_deployment_handle("LLMReplica", app_name="http")
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            snapshot = await replica.intercept_snapshot.remote()
+            if not snapshot["requests"] and not snapshot["parked"]:
+                return
+            await asyncio.sleep(0.05)
+
+
+def call(name, **arguments):
+    return f"<tool_call>{json.dumps({'name': name, 'arguments': arguments})}</tool_call>"
+
+
+CALL = call("calculator", expression="6*7")
+
+
+def ask(client, extra_body, **fields):
+    fields = {"tools": [CALCULATOR], "temperature": 0, "max_tokens": 120} | fields
+    return client.chat.completions.create(
+        model=MODEL,
+        messages=[{"role": "user", "content": "What is 6*7?"}],
+        extra_body=extra_body,
+        **fields,
+    )
+
+
+def test_models(client):
+    assert [model.id for model in client.models.list()] == [MODEL]
+
+
+def test_chat_without_augmentations(client, script):
+    response = ask(client, script("It is 42."), tools=openai.NOT_GIVEN)
+    assert response.choices[0].message.content == "It is 42."
+    assert not hasattr(response, "interceptions")
+    stream = ask(client, script("It is 42."), tools=openai.NOT_GIVEN, stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == "It is 42."
+
+
+def test_a_tool_of_the_server(client, script):
+    response = ask(client, script(f"Wait. {CALL}", "It is 42."))
+    choice = response.choices[0]
+    assert choice.message.content == "Wait. It is 42."
+    assert choice.message.tool_calls is None
+    assert choice.finish_reason == "stop"
+    (told,) = response.interceptions
+    assert told["kind"] == "calculator"
+    assert told["arguments"] == {"expression": "6*7"}
+    assert told["state"] == "resumed"
+    assert told["context"] == "preserved"
+    assert told["recomputed_tokens"] == 0
+    assert "result" not in told
+
+
+def test_usage_counts_the_models_tokens_and_those_of_results(client, script):
+    response = ask(client, script(f"Wait. {CALL}", "It is 42."), logprobs=True)
+    usage = response.usage
+    seen = len(response.choices[0].logprobs.content)
+    assert usage.completion_tokens > seen, "hidden calls are the model's tokens too"
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+    assert usage.augmentation_tokens == response.interceptions[0]["result_tokens"] > 0
+
+
+def test_a_stream_tells_of_interceptions_where_they_happen(client, script):
+    stream = ask(
+        client,
+        script(f"Wait. {CALL}", "It is 42.", show_calls=0),
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    seen, ids = [], set()
+    for chunk in stream:
+        ids.add((chunk.id, chunk.model))
+        if told := getattr(chunk, "interception", None):
+            seen.append(told["state"])
+        elif chunk.choices and chunk.choices[0].delta.content:
+            seen.append(chunk.choices[0].delta.content)
+        elif chunk.usage:
+            assert chunk.usage.augmentation_tokens > 0
+    states = [text for text in seen if text in ("running", "succeeded", "resumed")]
+    assert states == ["running", "succeeded", "resumed"]
+    assert "".join(seen[: seen.index("running")]).startswith("Wait.")
+    assert "".join(seen[seen.index("resumed") + 1 :]) == "It is 42."
+    assert len(ids) == 1
+
+
+def test_a_turn_that_is_only_a_call(client, script):
+    stream = ask(client, script(CALL, "It is 42."), stream=True)
+    chunks = list(stream)
+    assert chunks[0].interception["state"] == "running"
+    assert "".join(c.choices[0].delta.content or "" for c in chunks) == "It is 42."
+
+
+def test_calls_are_shown_on_request(client, script):
+    response = ask(client, script(CALL, "It is 42.", show_calls=1))
+    assert response.choices[0].message.content == f"{CALL}[42]It is 42."
+    assert response.interceptions[0]["result"] == "42"
+
+
+def test_the_header_turns_augmentations_on(client, script):
+    response = ask(
+        client,
+        script(CALL, "It is 42."),
+        tools=openai.NOT_GIVEN,
+        extra_headers={"X-InferCept-Augmentations": "calculator"},
+    )
+    assert response.choices[0].message.content == "It is 42."
+    assert response.interceptions[0]["kind"] == "calculator"
+
+
+def test_a_call_of_a_tool_of_the_client_is_the_clients(client, script):
+    turns = (CALL, call("weather", city="Rome"))
+    response = ask(client, script(*turns), tools=[CALCULATOR, WEATHER])
+    (tool_call,) = response.choices[0].message.tool_calls
+    assert tool_call.function.name == "weather"
+    assert json.loads(tool_call.function.arguments) == {"city": "Rome"}
+    assert response.choices[0].finish_reason == "tool_calls"
+    assert [told["kind"] for told in response.interceptions] == ["calculator"]
+
+
+def test_a_failed_call_is_told_to_model_and_client(client, script):
+    response = ask(client, script(call("calculator", expression="1/0"), "Sorry.", show_calls=1))
+    assert "Error: " in response.choices[0].message.content
+    (told,) = response.interceptions
+    assert told["error"].startswith("tool_error: ")
+
+
+@pytest.mark.parametrize(
+    ("turn", "error"),
+    [
+        (call("weather"), "unknown_tool: "),
+        ('<tool_call>{"name": "calculator", </tool_call>', "bad_call: "),
+        (call("calculator", expresion="6*7"), "bad_arguments: "),
+    ],
+)
+def test_a_call_that_cannot_be_done(client, script, turn, error):
+    response = ask(client, script(turn, "Sorry."))
+    assert response.choices[0].message.content == "Sorry."
+    assert response.interceptions[0]["error"].startswith(error)
+
+
+def complete(client, extra_body, **fields):
+    return client.completions.create(
+        model=MODEL,
+        prompt="6*7=",
+        temperature=0,
+        max_tokens=120,
+        extra_body=extra_body,
+        **fields,
+    )
+
+
+def test_completions_show_call_and_result_in_the_text(client, script):
+    on = script(f"Wait. {CALL}", "It is 42.", augmentations="calculator")
+    response = complete(client, on)
+    assert response.choices[0].text == f"Wait. {CALL}[42]It is 42."
+    assert response.interceptions[0]["result"] == "42"
+    text = "".join(chunk.choices[0].text for chunk in complete(client, on, stream=True))
+    assert text == response.choices[0].text
+
+
+def test_completions_without_augmentations(client, script):
+    response = complete(client, script(f"Wait. {CALL}"))
+    assert response.choices[0].text == f"Wait. {CALL}"
+    assert not hasattr(response, "interceptions")
+
+
+def test_an_unknown_augmentation_is_a_400_that_names_the_known(client, script):
+    with pytest.raises(openai.BadRequestError, match="it has: calculator, scripted"):
+        ask(client, script("x", augmentations="calculater"), tools=openai.NOT_GIVEN)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"model": ', b"[]", b'{"model": "scripted"}', b'{"model": "scripted", "messages": 3}'],
+)
+def test_a_malformed_body_is_a_400(base_url, body):
+    response = httpx.post(
+        f"{base_url}/v1/chat/completions",
+        content=body,
+        headers={"Content-Type": "application/json"},
+        timeout=PATIENCE_S,
+    )
+    assert response.status_code == 400
+    assert "error" in response.json()
+
+
+def test_an_unknown_model_is_a_404(client):
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(
+            model="other", messages=[{"role": "user", "content": "x"}], tools=[CALCULATOR]
+        )
+
+
+def wait_for(journal, line):
+    async def wait():
+        async with asyncio.timeout(PATIENCE_S):
+            while not journal.exists() or line not in journal.read_text():
+                await asyncio.sleep(0.02)
+
+    asyncio.run(wait())
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_client_that_leaves_cancels_request_and_augmentation(
+    base_url, script, journal, streamed
+):
+    journal.unlink(missing_ok=True)
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "Work."}],
+        "tools": [SCRIPTED],
+        "temperature": 0,
+        "stream": streamed,
+        **script(call("scripted", seconds=PATIENCE_S * 2), "never"),
+    }
+
+    async def leave_while_it_works():
+        async with httpx.AsyncClient(base_url=base_url, timeout=PATIENCE_S) as client:
+            asking = asyncio.create_task(client.post("/v1/chat/completions", json=body))
+            await asyncio.to_thread(wait_for, journal, "started")
+            asking.cancel()
+            await asyncio.wait({asking})
+
+    asyncio.run(leave_while_it_works())
+    wait_for(journal, "cancelled")
