@@ -40,13 +40,13 @@ def vllm_server(config: Path, port: int) -> Iterator[str]:
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--model", str(resolve(application.model)), "--port", str(port)]
     command += ["--host", "127.0.0.1", "--served-model-name", application.public_name]
-    command += _flags(application.engine)
+    command += engine_flags(application.engine)
     environment = {name: str(value) for name, value in application.env.items()}
     with _server(command, environment, port) as url:
         yield url
 
 
-def _flags(arguments: Mapping[str, object]) -> list[str]:
+def engine_flags(arguments: Mapping[str, object]) -> list[str]:
     """vLLM's command line for arguments named as in Python."""
     flags: list[str] = []
     for name, value in arguments.items():
