@@ -1,0 +1,254 @@
+"""``infercept demo``: watch a model call tools, and what became of its context meanwhile."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+
+from deployments.demo_questions import QUESTIONS, Question
+
+REQUEST_TIMEOUT_S = 120.0
+MAX_TOKENS = 200
+
+
+@dataclass
+class Conversation:
+    """One question and all that followed.
+
+    Attributes:
+        question: What was asked.
+        answer: What the model said, without calls.
+        interceptions: The last that was told of each, by id.
+        total_s: Seconds from the request to its end.
+        tokens: Tokens that the model wrote, calls included.
+        error: Why there is no answer; empty if there is one.
+    """
+
+    question: Question
+    answer: str = ""
+    interceptions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    total_s: float = 0.0
+    tokens: int = 0
+    error: str = ""
+
+    @property
+    def tool_s(self) -> float:
+        """Seconds in augmentations."""
+        return sum(told["seconds"] for told in self.interceptions.values())
+
+    @property
+    def recomputed_tokens(self) -> int:
+        """Tokens of context that were computed again."""
+        return sum(told.get("recomputed_tokens", 0) for told in self.interceptions.values())
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer has the expected number or word in it."""
+        return self.question.is_answered_by(self.answer)
+
+
+def demo_command(url: str | None, config: Path) -> int:
+    """Runs the demo; returns the exit code of the program.
+
+    Args:
+        url: A running server; None to start one.
+        config: What to serve without ``url``.
+    """
+    if url is not None:
+        return run_demo(url)
+    # Imported late: a client of a running server needs no Ray.
+    from deployments.deploy_file import DeployFileError
+    from deployments.endpoint import EndpointTakenError
+    from deployments.local_ray import Stopped
+    from deployments.server import StartError
+
+    try:
+        with _some_server(config) as found:
+            return run_demo(found)
+    except Stopped:
+        return 130
+    except (DeployFileError, EndpointTakenError, StartError) as error:
+        print(f"infercept: {error}", file=sys.stderr)
+        return 1
+
+
+@contextmanager
+def _some_server(config: Path) -> Iterator[str]:
+    """The server of ``config`` if it runs already, else one for the time being."""
+    from deployments.deploy_file import load_deploy_file
+    from deployments.local_ray import stopped_by_signals
+    from deployments.progress import Progress
+    from deployments.serve_command import endpoint_of
+    from deployments.server import running_server
+
+    with stopped_by_signals():
+        file = load_deploy_file(config)
+        endpoint = endpoint_of(file, None, None)
+        if _answers(endpoint.url):
+            print(f"asking the server at {endpoint.url}", flush=True)
+            yield endpoint.url
+            return
+        with running_server(file, endpoint, Progress()):
+            yield endpoint.url
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/v1/models", timeout=5.0).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def run_demo(url: str, questions: Sequence[Question] = QUESTIONS) -> int:
+    """Asks everything and prints it; returns 1 if a question had no answer at all."""
+    client = openai.OpenAI(
+        base_url=f"{url.rstrip('/')}/v1",
+        api_key="none",
+        timeout=REQUEST_TIMEOUT_S,
+        max_retries=0,
+    )
+    with client:
+        try:
+            model = client.models.list().data[0].id
+        except openai.OpenAIError as error:
+            print(f"infercept: no server answers at {url}: {error}", file=sys.stderr)
+            return 1
+        conversations = []
+        for number, question in enumerate(questions, start=1):
+            print(f"\n{number:2} {question.text}", flush=True)
+            conversations.append(converse(client, model, question))
+    print_table(conversations)
+    return int(any(conversation.error for conversation in conversations))
+
+
+def converse(client: openai.OpenAI, model: str, question: Question) -> Conversation:
+    """Asks one question, streamed, and prints what happens as it happens."""
+    conversation = Conversation(question)
+    started_at_s = time.monotonic()
+    try:
+        stream = client.chat.completions.create(
+            model=model,
+            messages=[{"role": "user", "content": question.text}],
+            tools=[{"type": "function", "function": {"name": question.kind}}],
+            temperature=0,
+            max_tokens=MAX_TOKENS,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        printer = _Printer()
+        for chunk in stream:
+            _take(conversation, chunk, printer)
+        printer.end_line()
+    except openai.OpenAIError as error:
+        conversation.error = str(error)
+        print(f"\n   error: {error}", flush=True)
+    conversation.total_s = time.monotonic() - started_at_s
+    return conversation
+
+
+def _take(conversation: Conversation, chunk: Any, printer: "_Printer") -> None:
+    told = getattr(chunk, "interception", None)
+    if told is not None:
+        conversation.interceptions[told["id"]] = told
+        printer.interception(told)
+    elif chunk.choices and (text := chunk.choices[0].delta.content):
+        conversation.answer += text
+        printer.text(text)
+    if chunk.usage is not None:
+        conversation.tokens = chunk.usage.completion_tokens
+
+
+class _Printer:
+    """Text as it streams, and each step of an interception in a line of its own."""
+
+    def __init__(self) -> None:
+        self._in_line = False
+
+    def text(self, text: str) -> None:
+        if not self._in_line:
+            print("   ", end="")
+            text = text.lstrip()
+        self._in_line = True
+        print(text.replace("\n", "\n   "), end="", flush=True)
+
+    def end_line(self) -> None:
+        if self._in_line:
+            print(flush=True)
+        self._in_line = False
+
+    def interception(self, told: dict[str, Any]) -> None:
+        self.end_line()
+        print(f"   | {_step(told)}", flush=True)
+
+
+def _step(told: dict[str, Any]) -> str:
+    """One step of an interception, in words."""
+    who, took = told["kind"], _duration(told["seconds"])
+    match told["state"]:
+        case "running" if "fraction" in told:
+            return f"{who}: {told['fraction']:.0%} done after {took}"
+        case "running":
+            return f"{who} {json.dumps(told['arguments'], ensure_ascii=False)}"
+        case "succeeded":
+            return f"{who} answered in {took}"
+        case "failed":
+            return f"{who} failed after {took}: {told.get('error', '')}"
+        case _:
+            return (
+                f"context of {told['context_tokens']} tokens {told.get('context')}, "
+                f"{told.get('recomputed_tokens')} recomputed, "
+                f"{told.get('result_tokens')} added"
+            )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def print_table(conversations: Sequence[Conversation]) -> None:
+    """One line a question, and a line of totals."""
+    row = "{:>5}  {:<10}  {:>5}  {:>8}  {:>8}  {:>10}  {:<13}  {:<5}"
+    print("\n" + row.format(*_HEADINGS))
+    for number, made in enumerate(conversations, start=1):
+        print(row.format(number, made.question.kind, *_cells(made), _verdict(made)))
+    right = f"{sum(made.right for made in conversations)} of {len(conversations)}"
+    print(row.format("all", "", *_totals(conversations), right), flush=True)
+
+
+_HEADINGS = (
+    *("", "tool", "calls", "tool s", "total s"),
+    *("recomputed", "expected", "right"),
+)
+
+
+def _cells(made: Conversation) -> tuple[object, ...]:
+    return (
+        len(made.interceptions),
+        f"{made.tool_s:.3f}",
+        f"{made.total_s:.2f}",
+        made.recomputed_tokens,
+        made.question.expected,
+    )
+
+
+def _totals(conversations: Sequence[Conversation]) -> tuple[object, ...]:
+    return (
+        sum(len(made.interceptions) for made in conversations),
+        f"{sum(made.tool_s for made in conversations):.3f}",
+        f"{sum(made.total_s for made in conversations):.2f}",
+        sum(made.recomputed_tokens for made in conversations),
+        f"{sum(made.tokens for made in conversations)} tokens",
+    )
+
+
+def _verdict(made: Conversation) -> str:
+    if made.error:
+        return "error"
+    return "yes" if made.right else "no"

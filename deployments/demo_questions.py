@@ -1,0 +1,59 @@
+"""What ``infercept demo`` asks, and how an answer is judged."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with one right answer.
+
+    Attributes:
+        kind: The augmentation that helps with it.
+        text: What the user says.
+        expected: A number or a word that a right answer has in it.
+    """
+
+    kind: str
+    text: str
+    expected: str
+
+    def is_answered_by(self, answer: str) -> bool:
+        """Whether ``answer`` has the expected number or word in it, not as part of another."""
+        plain = re.sub(r"(?<=\d),(?=\d{3})", "", answer)
+        pattern = rf"(?<![\w.]){re.escape(self.expected)}(?!\w|\.\d)"
+        return re.search(pattern, plain, re.IGNORECASE) is not None
+
+
+QUESTIONS = (
+    Question(
+        "calculator", "Tom has 12 boxes of 37 apples. How many apples does Tom have?", "444"
+    ),
+    Question(
+        "calculator",
+        "Anna has 348 coins and buys 967 more. How many coins does Anna have now?",
+        "1315",
+    ),
+    Question("calculator", "What is 23 * (17 + 42)?", "1357"),
+    Question("calculator", "If a bus seats 52 passengers, how many fit in 9 buses?", "468"),
+    Question("calculator", "What is the square root of 1764?", "42"),
+    Question(
+        "calculator",
+        "There were 430 fans in the stadium and 185 went home early. How many stayed?",
+        "245",
+    ),
+    Question("calculator", "How many minutes are there in 18 hours?", "1080"),
+    Question("calculator", "In how many ways can you choose 3 out of 12?", "220"),
+    Question(
+        "calculator",
+        "There are 5 shelves of 22 jars, but 13 jars were dropped. How many jars survive?",
+        "97",
+    ),
+    Question("calculator", "What is the lcm of 84 and 36?", "252"),
+    Question("retrieval", "Who was Marie Curie?", "chemist"),
+    Question("retrieval", "What is a violin?", "instrument"),
+    Question("retrieval", "Tell me about Mount Everest.", "mountain"),
+    Question("retrieval", "What does photosynthesis mean?", "synthesis"),
+    Question("retrieval", "Who is Isaac Newton?", "mathematician"),
+)
+"""Ten word problems and five questions to the encyclopedia."""
