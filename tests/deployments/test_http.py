@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,8 @@ import pytest
 import ray
 from random_llama import write_random_llama
 from ray import serve
+from ray.serve._private.api import serve_start
+from ray.serve.schema import ServeDeploySchema
 from transformers import AutoTokenizer
 
 from deployments.builder import build
@@ -333,3 +336,25 @@ def test_a_client_that_leaves_cancels_request_and_augmentation(
 
     asyncio.run(leave_while_it_works())
     wait_for(journal, "cancelled")
+
+
+def test_a_typo_fails_the_deployment_with_the_fields_path(ray_session):
+    application = {
+        "name": "typo",
+        "route_prefix": "/typo",
+        "import_path": "deployments.builder:build",
+        "args": {"model": "a-model", "replica": {"num_replica": 2}},
+        "runtime_env": {"env_vars": {"PYTHONPATH": PYTHONPATH}},
+    }
+    schema = ServeDeploySchema.model_validate({"applications": [application]})
+    serve_start().deploy_apps(schema)
+    try:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while (found := serve.status().applications["typo"]).status == "DEPLOYING":
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+        assert found.status == "DEPLOY_FAILED"
+        assert "replica.num_replica" in found.message
+        assert "did you mean 'num_replicas'?" in found.message
+    finally:
+        serve.delete("typo")
