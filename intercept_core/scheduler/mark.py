@@ -29,7 +29,13 @@ class SessionMark:
 
     @classmethod
     def of(cls, request: Request) -> "SessionMark | None":
-        """The mark of ``request``, or None for one that is not ours."""
+        """The mark of ``request``, or None for one that is not ours.
+
+        Clients can fill ``extra_args`` of ordinary requests with what they like, but only the
+        engine makes sessions.
+        """
+        if request.streaming_queue is None:
+            return None
         params = request.sampling_params
         if params is None or not params.extra_args or _KEY not in params.extra_args:
             return None

@@ -120,7 +120,7 @@ class InterceptMixin(Scheduler):
 
     def _handle_stopped_request(self, request: Request) -> bool:
         """Upstream keeps every stopped session waiting; ours waits only after a call."""
-        mark = SessionMark.of(request) if request.resumable else None
+        mark = SessionMark.of(request)
         if mark is not None and not (
             request.status == RequestStatus.FINISHED_STOPPED and mark.parks(request.stop_reason)
         ):
@@ -140,6 +140,8 @@ class InterceptMixin(Scheduler):
 
     def _park(self, request: Request, mark: SessionMark) -> None:
         self.num_waiting_for_streaming_input -= 1
+        # Tokens that speculation had computed past the stop are no part of the context.
+        request.num_computed_tokens = min(request.num_computed_tokens, request.num_tokens - 1)
         # The V2 model runner keeps a slot for a request until it hears of a preemption.
         self.reset_preempted_req_ids.add(request.request_id)
         self.parked.add(
@@ -279,19 +281,38 @@ class InterceptMixin(Scheduler):
             return True
         later = [
             request
-            for request in self.kv_holding_waiting
+            for request in self._waiting_holders()
             if request.arrival_time > requester.arrival_time
-            and request.status == RequestStatus.WAITING
         ]
         if not later:
             return False
-        holder = max(later, key=lambda request: request.arrival_time)
+        self._release(max(later, key=lambda request: request.arrival_time))
+        self.telemetry.reclaimed += 1
+        return True
+
+    def _waiting_holders(self) -> list[Request]:
+        return [
+            request
+            for request in self.kv_holding_waiting
+            if request.status == RequestStatus.WAITING
+        ]
+
+    def _release(self, holder: Request) -> None:
         self.kv_holding_waiting.remove_request(holder)
         self._free_request_blocks(holder)
         holder.num_computed_tokens = 0
         self._insert_by_arrival(holder)
-        self.telemetry.reclaimed += 1
-        return True
+
+    def reset_prefix_cache(
+        self, reset_running_requests: bool = False, reset_connector: bool = False
+    ) -> bool:
+        """Upstream preempts what runs, as after new weights, and fails over other holders."""
+        if reset_running_requests:
+            for parked in self.parked:
+                self._discard(parked)
+            for holder in self._waiting_holders():
+                self._release(holder)
+        return super().reset_prefix_cache(reset_running_requests, reset_connector)
 
     # -- end ---------------------------------------------------------------------------
 
@@ -308,9 +329,15 @@ class InterceptMixin(Scheduler):
                 parked.request.status = RequestStatus.WAITING
         return super().finish_requests(ids, finished_status)
 
+    def has_finished_requests(self) -> bool:
+        """Upstream takes whom it finds in no queue for finished, and steps without a rest."""
+        if self.finished_req_ids or self.connector is None:
+            return bool(self.finished_req_ids)
+        return len(self.requests) > sum(self.get_request_counts()) + len(self.parked)
+
     def _free_request(self, request: Request, delay_free_blocks: bool = False) -> Any:
         """Remembers an ended session, whose client has still to close it."""
-        if request.streaming_queue is not None and SessionMark.of(request) is not None:
+        if SessionMark.of(request) is not None:
             self._ended_sessions.add(request.request_id)
         self._resumes.pop(request.request_id, None)
         self._reports.pop(request.request_id, None)

@@ -85,7 +85,7 @@ class InProcessEngine:
                 temperature=0,
                 max_tokens=max_tokens,
                 stop_token_ids=sorted(triggers),
-                extra_args=mark.to_extra_args() if resumable else None,
+                **({"extra_args": mark.to_extra_args()} if resumable else {}),
                 **params,
             ),
             pooling_params=None,

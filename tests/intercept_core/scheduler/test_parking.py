@@ -211,6 +211,25 @@ def test_a_session_that_is_not_ours_stays_vllms(
     engine.close("stock")
 
 
+def test_new_weights_leave_no_old_context(engine: InProcessEngine, rng: random.Random) -> None:
+    parked, resumed = (park(engine, random_ids(rng, 50)) for _ in range(2))
+    resume(engine, resumed, random_ids(rng, 5), 3)
+    assert engine.scheduler.reset_prefix_cache(reset_running_requests=True)
+    assert engine.scheduler.get_kv_cache_usage() == 0
+    engine.run_until(lambda: engine.ended(resumed))
+    engine.close(parked)
+    engine.close(resumed)
+
+
+def test_a_client_cannot_pass_for_a_session(
+    engine: InProcessEngine, rng: random.Random
+) -> None:
+    forged = {"intercept_session": "nonsense"}
+    engine.add("forger", random_ids(rng, 20), max_tokens=2, extra_args=forged)
+    engine.run_until(lambda: engine.ended("forger"))
+    assert "forger" not in engine.scheduler.requests
+
+
 def test_unknown_operations_are_named(engine: InProcessEngine) -> None:
     with pytest.raises(ValueError, match="'nonsense' is not one of"):
         handle(engine.scheduler, "nonsense", None)
