@@ -18,6 +18,9 @@ from intercept_core.bus.pinned_router import PinnedRouter
 CONTROL_HEADROOM = 256
 """Renewals and cancellations that one worker takes at a time beside its calls."""
 
+SHUTDOWN_POLL_S = 0.2
+"""A replica that stops looks this often whether its last request has ended."""
+
 
 def build(args: ServeConfig) -> serve.Application:
     """One LLM deployment, and one for each augmentation that does not run inline."""
@@ -40,6 +43,7 @@ def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
         max_ongoing_requests=section.concurrency + section.queue_limit + CONTROL_HEADROOM,
         ray_actor_options=_actor_options(section, section.env),
         request_router_config=RequestRouterConfig(request_router_class=PinnedRouter),
+        graceful_shutdown_wait_loop_s=SHUTDOWN_POLL_S,
         **_scale(section),
     ).bind(
         section.type,
@@ -58,6 +62,7 @@ def _replica_options(args: ServeConfig) -> dict[str, Any]:
         "health_check_period_s": replica.health_check_period_s,
         "health_check_timeout_s": replica.health_check_timeout_s,
         "graceful_shutdown_timeout_s": replica.graceful_shutdown_timeout_s,
+        "graceful_shutdown_wait_loop_s": SHUTDOWN_POLL_S,
         "ray_actor_options": _actor_options(replica, args.env),
         **_scale(replica),
     }

@@ -9,6 +9,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments.config import ServeConfig
+from deployments.plain_errors import plain_errors
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -19,9 +20,6 @@ logger = logging.getLogger("ray.serve")
 @serve.ingress()
 class LLMReplica:
     """One engine, its bus, and the OpenAI API in front of them.
-
-    No exception of vLLM leaves this class: who receives one unpickles it, and so imports
-    vLLM, which costs Ray Serve's controller and proxy ten seconds and half a gigabyte.
 
     Args:
         config: The application's configuration.
@@ -36,11 +34,8 @@ class LLMReplica:
     ) -> None:
         self._config = config
         self._closed = False
-        try:
+        with plain_errors("starting the engine"):
             await self._start(workers)
-        except Exception as error:
-            logger.exception("the replica does not start")
-            raise RuntimeError(f"{type(error).__name__}: {error}") from None
 
     async def _start(self, workers: dict[str, DeploymentHandle[Any]]) -> None:
         # Imports of vLLM belong here: this module is imported by whoever deploys.
@@ -61,11 +56,8 @@ class LLMReplica:
 
     async def __serve_build_asgi_app__(self) -> "FastAPI":
         """vLLM's app, with interceptions in chat and completions."""
-        try:
+        with plain_errors("building the OpenAI app"):
             return await self._build_app()
-        except Exception as error:
-            logger.exception("the OpenAI app cannot be built")
-            raise RuntimeError(f"{type(error).__name__}: {error}") from None
 
     async def _build_app(self) -> "FastAPI":
         from vllm.entrypoints.launchers.api_server.app_state import init_app_state
@@ -100,7 +92,8 @@ class LLMReplica:
 
     async def intercept_snapshot(self) -> dict[str, Any]:
         """Counts of requests, blocks and interceptions in the engine, for operators."""
-        return await self._engine.snapshot()
+        with plain_errors("asking the engine for its counts"):
+            return await self._engine.snapshot()
 
     async def __del__(self) -> None:
         # Serve calls this when the replica stops, and Python may call it again.

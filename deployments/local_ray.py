@@ -19,6 +19,8 @@ _ENVIRONMENT = {
     # Ray turns token authentication on for a local cluster unless told otherwise.
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # By default workers give way to whatever else the machine does: here they are the point.
+    "RAY_worker_niceness": "0",
 }
 
 

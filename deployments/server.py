@@ -162,5 +162,12 @@ def _fails_to_start(application: ApplicationStatusOverview) -> bool:
 
 
 def _why(name: str, application: ApplicationStatusOverview) -> str:
-    reasons = [application.message, *(d.message for d in application.deployments.values())]
-    return f"{name} does not start:\n" + "\n".join(reason for reason in reasons if reason)
+    messages = [application.message, *(d.message for d in application.deployments.values())]
+    reasons = dict.fromkeys(_last_error(message) for message in messages if message)
+    logs = "logs: /tmp/ray/session_latest/logs/serve"
+    return "\n".join([f"{name} does not start:", *reasons, logs])
+
+
+def _last_error(message: str) -> str:
+    """The end of a message, without the tracebacks of the processes it came through."""
+    return message.rpartition("\nRuntimeError: ")[2].strip()
