@@ -9,9 +9,9 @@ from deployments.plain_errors import plain_errors
 
 
 def test_an_error_of_vllm_leaves_as_a_plain_one():
-    with pytest.raises(RuntimeError, match=r"^VLLMValidationError: wrong") as raised:
-        with plain_errors("a test"):
-            raise VLLMValidationError("wrong", parameter="p")
+    found = pytest.raises(RuntimeError, match=r"^VLLMValidationError: wrong")
+    with found as raised, plain_errors("a test"):
+        raise VLLMValidationError("wrong", parameter="p")
     assert type(raised.value) is RuntimeError
     assert b"vllm." not in pickle.dumps(raised.value)
 
