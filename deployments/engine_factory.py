@@ -4,6 +4,7 @@ Imported in the replica only: it imports vLLM.
 """
 
 import dataclasses
+import logging
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from vllm.usage.usage_lib import UsageContext
 
 from deployments.config import ServeConfig
 from intercept_core.engine.llm import InterceptLLM
+
+logger = logging.getLogger("ray.serve")
 
 _SCHEDULERS = {
     False: "intercept_core.scheduler.InterceptScheduler",
@@ -79,6 +82,9 @@ def use_intercept_scheduler(vllm_config: VllmConfig) -> None:
     platform, executor and speculative decoding unless told.
     """
     scheduler = vllm_config.scheduler_config
+    if scheduler.async_scheduling and not vllm_config.use_v2_model_runner:
+        logger.warning("async scheduling is off: it is not exact with the V1 model runner")
+        scheduler.async_scheduling = False
     scheduler.scheduler_cls = _SCHEDULERS[bool(scheduler.async_scheduling)]
 
 

@@ -34,8 +34,8 @@ class Dialect:
         call_start_token_id: The token of ``call_start``; None if it is several.
 
     Raises:
-        ValueError: naming the field, if ``call_end`` is not one token or the parser is
-            missing.
+        ValueError: naming the field, if ``call_end`` is not one token.
+        KeyError: if vLLM has no such parser.
     """
 
     def __init__(self, config: DialectConfig, tokenizer: TokenizerLike) -> None:
@@ -43,11 +43,7 @@ class Dialect:
         self._tokenizer = tokenizer
         self._parser: type[ToolParser] | None = None
         if config.call_end is None:
-            if config.tool_parser is None:
-                raise ValueError(
-                    "dialect.tool_parser: needed when dialect.call_end is null; "
-                    "name one of vLLM's tool parsers, e.g. llama3_json"
-                )
+            assert config.tool_parser is not None  # the configuration has seen to it
             self._parser = ToolParserManager.get_tool_parser(config.tool_parser)
             self.trigger_token_ids: frozenset[int] = frozenset()
         else:
@@ -121,15 +117,14 @@ class Dialect:
         extracted = parser(self._tokenizer).extract_tool_calls(turn_text, request)
         if not extracted.tools_called:
             return None
+        if len(extracted.tool_calls) > 1:
+            raise CallError(f"make one call at a time, not {len(extracted.tool_calls)}")
         function = extracted.tool_calls[0].function
         return ToolCall(function.name, _arguments(function.arguments))
 
 
 def _parse_json(body: str) -> ToolCall:
-    try:
-        call = json.loads(body)
-    except ValueError as error:
-        raise CallError(f"the call is not valid JSON: {error}") from error
+    call = _json(body, "call")
     if not isinstance(call, dict) or not isinstance(call.get("name"), str):
         raise CallError('a call must be a JSON object with a "name" and "arguments"')
     return ToolCall(call["name"], _arguments(call.get("arguments", {})))
@@ -137,10 +132,17 @@ def _parse_json(body: str) -> ToolCall:
 
 def _arguments(arguments: Any) -> Mapping[str, Any]:
     if isinstance(arguments, str):  # some models write them as a string of JSON
-        try:
-            arguments = json.loads(arguments or "{}")
-        except ValueError as error:
-            raise CallError(f"the arguments are not valid JSON: {error}") from error
+        arguments = _json(arguments or "{}", "arguments")
     if not isinstance(arguments, dict):
         raise CallError('"arguments" must be a JSON object')
     return arguments
+
+
+def _json(text: str, what: str) -> Any:
+    """Reads JSON that can be written again: no NaN, no infinity, no half of a character."""
+    try:
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise CallError(f"not valid JSON in the {what}: {error}") from None
+    return value

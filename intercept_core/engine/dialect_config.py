@@ -1,6 +1,8 @@
 """Settings of a dialect, apart from it: reading them does not take importing vLLM."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class DialectConfig(BaseModel):
@@ -24,3 +26,19 @@ class DialectConfig(BaseModel):
     tool_parser: str | None = None
     result_prefix: str = "<|im_end|>\n<|im_start|>tool\n<tool_response>\n"
     result_suffix: str = "\n</tool_response><|im_end|>\n<|im_start|>assistant\n"
+
+    @model_validator(mode="after")
+    def _parser_knows_its_calls(self) -> Self:
+        if self.call_end is not None:
+            return self
+        if self.tool_parser is None:
+            raise ValueError(
+                "tool_parser: needed when call_end is null; name one of vLLM's tool parsers, "
+                "e.g. llama3_json"
+            )
+        if "call_start" not in self.model_fields_set:
+            raise ValueError(
+                "call_start: needed when call_end is null; give the text with which this "
+                "model's calls begin, or clients would see them"
+            )
+        return self

@@ -1,6 +1,7 @@
 """vLLM's asynchronous engine, with interceptions."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
@@ -85,11 +86,12 @@ class InterceptLLM(AsyncLLM):
         session = InterceptSession(
             SessionRequest(
                 request_id=request_id,
-                conversation_id=kwargs.get("session_id") or request_id,
+                conversation_id=kwargs.get("session_id") or uuid.uuid4().hex,
                 prompt=prompt,
                 params=params,
                 options=options,
-                max_context_tokens=self._max_context_tokens(),
+                max_context_tokens=self.model_config.max_model_len,
+                end_of_turn_token_ids=self._end_of_turn_token_ids(),
             ),
             bus=bus,
             dialect=self.dialect,
@@ -120,17 +122,18 @@ class InterceptLLM(AsyncLLM):
                 parameter="n",
                 value=params.n,
             )
+        if params.structured_outputs is not None:
+            raise VLLMValidationError(
+                "structured_outputs: a grammar leaves the model no way to call; drop it or "
+                "the augmentations",
+                parameter="structured_outputs",
+            )
         return self.bus
 
-    def _max_context_tokens(self) -> int:
-        cache = self.vllm_config.cache_config
-        blocks = cache.num_gpu_blocks or 0
-        # One block is vLLM's null block. A context larger than the cache would be
-        # preempted for itself for ever.
-        capacity = (
-            (blocks - 1) * cache.block_size if blocks else self.model_config.max_model_len
-        )
-        return min(self.model_config.max_model_len, capacity)
+    def _end_of_turn_token_ids(self) -> frozenset[int]:
+        """Tokens that end a turn beside the tokenizer's one; vLLM reports them as stops."""
+        token_ids = self.model_config.try_get_generation_config().get("eos_token_id", ())
+        return frozenset([token_ids] if isinstance(token_ids, int) else token_ids)
 
     # -- control -----------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """One request through all its interceptions."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from copy import copy
@@ -37,7 +38,8 @@ class SessionRequest:
         prompt: As given to ``generate``.
         params: As given to ``generate``; ``max_tokens`` and ``stop`` mean all turns together.
         options: What to intercept.
-        max_context_tokens: Longest context that the engine can hold.
+        max_context_tokens: Longest context that the model can have.
+        end_of_turn_token_ids: Tokens at which the model's turn ends.
     """
 
     request_id: str
@@ -46,6 +48,7 @@ class SessionRequest:
     params: SamplingParams
     options: InterceptOptions
     max_context_tokens: int
+    end_of_turn_token_ids: frozenset[int] = frozenset()
 
 
 class InterceptSession:
@@ -74,8 +77,11 @@ class InterceptSession:
         self._open_stream = open_stream
         self._channel = channel
         self._mark = SessionMark(
-            key=request.request_id,
-            trigger_token_ids=dialect.trigger_token_ids,
+            # Clients choose request ids, and may choose the same one twice.
+            key=uuid.uuid4().hex,
+            trigger_token_ids=request.end_of_turn_token_ids
+            if dialect.ends_with_turn
+            else dialect.trigger_token_ids,
             park_at_end_of_turn=dialect.ends_with_turn,
         )
         self._inputs: asyncio.Queue[StreamingInput | None] = asyncio.Queue()
@@ -104,7 +110,7 @@ class InterceptSession:
                     yield self._output(output, piece, "stop", piece.stop)
                     return  # leaving aborts the request: vLLM does not know that it is over
                 if output.outputs[0].finish_reason is None:
-                    if piece:
+                    if piece or output.prompt_logprobs:
                         yield self._output(output, piece)
                     continue
                 async for delta in self._after_turn(output, piece):
@@ -118,20 +124,19 @@ class InterceptSession:
         if call is None or self._is_clients(call):
             yield self._end_turn(output, piece, call)
             return
-        piece += self._visible.show(self._dialect.config.call_end or "")
-        self._visible.end_call()
+        piece += self._visible.end_call(self._dialect.config.call_end or "")
         self._channel.hidden_tokens = self._visible.hidden_tokens
+        if piece.stop is not None or not self._remaining_tokens():
+            yield self._end(output, piece + self._visible.end_answer(), "length")
+            return
         if piece:
             yield self._output(output, piece)
-        if not self._remaining_tokens():
-            yield self._end(output, Piece(), "length")
-            return
         text = await self._result_of(call)
         token_ids = self._dialect.encode_result(text)
         if not self._insert(token_ids):
-            yield self._end(output, Piece(), "length")
+            yield self._end(output, self._visible.end_answer(), "length")
             return
-        if shown := self._visible.show(self._dialect.result_text(text)):
+        if shown := self._visible.show_result(self._dialect.result_text(text)):
             yield self._output(output, shown)
 
     def _end_turn(
@@ -183,7 +188,7 @@ class InterceptSession:
         return await pause.run(
             self._bus,
             call,
-            request_id=self._request.request_id,
+            request_id=self._mark.key,
             session_id=self._request.conversation_id,
         )
 
@@ -220,6 +225,8 @@ class InterceptSession:
         params.stop = []
         params.output_text_buffer_length = 0
         params.include_stop_str_in_output = False
+        # Calls may begin with special tokens, and a parser must see them.
+        params.skip_special_tokens &= not self._dialect.ends_with_turn
         params.stop_token_ids = sorted(
             {*(params.stop_token_ids or ()), *self._mark.trigger_token_ids}
         )
@@ -252,7 +259,8 @@ class InterceptSession:
         finish_reason: str | None,
         stop_reason: int | str | None = None,
     ) -> RequestOutput:
-        self._send(None)
+        if not output.finished:  # as after an abort, which vLLM has closed itself
+            self._send(None)
         if piece.stop is not None:
             finish_reason, stop_reason = "stop", piece.stop
         return self._output(output, piece, finish_reason, stop_reason)

@@ -57,6 +57,8 @@ class VisibleOutput:
         self._calls = CallFilter(call_start) if call_start is not None else None
         self._call_start_token_id = call_start_token_id
         self._stop = StopFilter(stop, params.include_stop_str_in_output)
+        self._min_tokens = params.min_tokens
+        self._tokens = 0
         self._held = Piece()
         self.turn_text = ""
         self.hidden_tokens = 0
@@ -64,6 +66,7 @@ class VisibleOutput:
     def feed(self, completion: CompletionOutput) -> Piece:
         """Adds a delta of the model; returns what can go out."""
         self.turn_text += completion.text
+        self._tokens += len(completion.token_ids)
         token_ids = list(completion.token_ids)
         logprobs = list(completion.logprobs or ())
         if self._calls is None:
@@ -82,17 +85,24 @@ class VisibleOutput:
             return token_ids.index(self._call_start_token_id)
         return 0
 
-    def show(self, text: str) -> Piece:
-        """Text that the model did not write, where calls are shown."""
-        return self._stopped(text, [], []) if self._calls is None else Piece()
-
-    def end_call(self) -> None:
-        """Ends a turn that was a call: what was held back stays hidden."""
+    def show_result(self, text: str) -> Piece:
+        """Text that the model did not write, where calls are shown; it holds no stops."""
         if self._calls is not None:
-            self._calls.take()
+            return Piece()
+        return Piece(self._stop.feed("", final=True).text + text)
+
+    def end_call(self, trailing: str = "") -> Piece:
+        """Ends a turn that was a call: what was held back stays hidden.
+
+        Where calls are shown, ``trailing`` follows.
+        """
+        self.turn_text = ""
+        if self._calls is None:
+            return self._stopped(trailing, [], [])
+        self._calls.take()
         self.hidden_tokens += len(self._held.token_ids)
         self._held = Piece()
-        self.turn_text = ""
+        return Piece()
 
     def end_answer(self, trailing: str = "") -> Piece:
         """Ends the request: releases what was held back, and ``trailing`` after it."""
@@ -108,5 +118,5 @@ class VisibleOutput:
         return self.end_answer()
 
     def _stopped(self, text: str, token_ids: list[int], logprobs: list[Any]) -> Piece:
-        found = self._stop.feed(text)
+        found = self._stop.feed(text, may_stop=self._tokens > self._min_tokens)
         return Piece(found.text, token_ids, logprobs, found.stop)

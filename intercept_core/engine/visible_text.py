@@ -65,17 +65,29 @@ class StopFilter:
         self._include = include_in_output
         self._text = ""
         self._sent_chars = 0
+        self._found: str | None = None
         self._hold_chars = max(map(len, stop)) - 1 if stop and not include_in_output else 0
 
-    def feed(self, text: str, *, final: bool = False) -> Visible:
-        """Adds visible text; ``final`` releases what was held back."""
+    def feed(self, text: str, *, may_stop: bool = True, final: bool = False) -> Visible:
+        """Adds visible text.
+
+        Args:
+            text: What the client may see next.
+            may_stop: False while the request has not reached ``min_tokens``.
+            final: Whether to release what was held back.
+        """
         if not self._stop:
             return Visible(text)
+        if self._found is not None:
+            return Visible("", self._found)
         self._text += text
+        if not may_stop:
+            return Visible(self._send_until(len(self._text)))
         found = check_stop_strings(self._text, len(text), self._stop, self._include)
         if found is not None:
-            stop, end = found
-            return Visible(self._send_until(len(self._text) if end < 0 else end), stop)
+            self._found, end = found
+            text = self._send_until(len(self._text) if end < 0 else end)
+            return Visible(text, self._found)
         hold = 0 if final else self._hold_chars
         return Visible(self._send_until(len(self._text) - hold))
 

@@ -1,8 +1,8 @@
 """Which vLLM releases the plugin was made for, and what it takes from them.
 
-The plugin overrides methods of vLLM's scheduler that are not a public interface. Everything
-it relies on is listed here, so that a new release fails at start with the name of what
-changed instead of misbehaving later.
+The plugin overrides methods of vLLM's scheduler that are not a public interface. The methods
+and attributes of the scheduler that it relies on are listed here, so that a new release fails
+at start with the name of what changed instead of misbehaving later.
 """
 
 import inspect
@@ -52,6 +52,9 @@ REQUIRED_ATTRIBUTES = (
     "max_model_len",
     "policy",
     "current_step",
+    "scheduler_config",
+    "kv_cache_config",
+    "use_v2_model_runner",
 )
 """Instance attributes of ``Scheduler`` that the plugin reads or writes."""
 
@@ -72,16 +75,22 @@ def installed_release() -> str:
     return "unknown"
 
 
-def check_release() -> None:
+def check(scheduler: Scheduler) -> None:
     """Compares the installed vLLM with what the plugin needs.
 
     Raises:
-        IncompatibleVllm: naming each override point whose signature differs.
+        IncompatibleVllm: naming each override point whose signature differs, and each
+            attribute that ``scheduler`` lacks.
     """
     problems = [
         problem
         for name, parameters in REQUIRED_PARAMETERS.items()
         if (problem := _mismatch(name, parameters)) is not None
+    ]
+    problems += [
+        f"Scheduler.{name} is missing"
+        for name in REQUIRED_ATTRIBUTES
+        if not hasattr(scheduler, name)
     ]
     release = installed_release()
     if problems:

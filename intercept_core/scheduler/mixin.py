@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from vllm.utils.math_utils import cdiv
 from vllm.v1.core.sched.output import SchedulerOutput
-from vllm.v1.core.sched.request_queue import FCFSRequestQueue
+from vllm.v1.core.sched.request_queue import FCFSRequestQueue, SchedulingPolicy
 from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.engine import EngineCoreOutputs
 from vllm.v1.outputs import ModelRunnerOutput
@@ -43,7 +44,8 @@ class InterceptMixin(Scheduler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        compat.check_release()
+        self._refuse_unsafe_mode()
+        compat.check(self)
         parent_watch.start()
         config = InterceptConfig.of(self.vllm_config)
         self.intercept_policy = create(config.policy, config.policy_options)
@@ -58,13 +60,22 @@ class InterceptMixin(Scheduler):
             self.kv_cache_manager.allocate_slots, self._reclaim_one
         )
 
+    def _refuse_unsafe_mode(self) -> None:
+        # vLLM's first model runner keeps the last sample of a request that left the batch,
+        # and would put it in the place of a result's last token.
+        if self.scheduler_config.async_scheduling and not self.use_v2_model_runner:
+            raise ValueError(
+                "async_scheduling: true needs vLLM's V2 model runner, which this engine does "
+                "not use; set async_scheduling: false"
+            )
+
     # -- one iteration -----------------------------------------------------------------
 
     def schedule(self, *args: Any, **kwargs: Any) -> SchedulerOutput:
         """Upstream appends resumed requests to the running list as they come; preemption
         takes its last, which must be the latest to arrive."""
         self._decide()
-        if self.policy.value == "fcfs":
+        if self.policy is SchedulingPolicy.FCFS:
             self.running.sort(key=lambda request: request.arrival_time)
         output = super().schedule(*args, **kwargs)
         if self._resumes:
@@ -149,7 +160,11 @@ class InterceptMixin(Scheduler):
                 request=request,
                 key=mark.key,
                 since_s=self.clock(),
-                context_tokens=request.num_computed_tokens,
+                context_tokens=request.num_tokens - 1,  # the last has no KV yet
+                # A request that was preempted while its stop was on the way holds nothing.
+                disposition=Disposition.PRESERVE
+                if self._device_blocks(request)
+                else Disposition.DISCARD,
             )
         )
         self.telemetry.parked += 1
@@ -257,38 +272,60 @@ class InterceptMixin(Scheduler):
             )
 
     def _attach_reports(self, outputs: dict[int, EngineCoreOutputs]) -> None:
+        # On every output of the turn: vLLM merges the outputs that a slow reader has not
+        # taken, and keeps this field of the last one alone.
         for batch in outputs.values():
             for output in batch.outputs:
-                report = self._reports.pop(output.request_id, None)
-                if report is not None:
-                    # The one free-form field that reaches the request's RequestOutput.
-                    output.kv_transfer_params = {
-                        **(output.kv_transfer_params or {}),
-                        "intercept": report.as_dict(),
-                    }
+                report = self._reports.get(output.request_id)
+                if report is None:
+                    continue
+                # The one free-form field that reaches the request's RequestOutput.
+                output.kv_transfer_params = {
+                    **(output.kv_transfer_params or {}),
+                    "intercept": report.as_dict(),
+                }
+                if output.finish_reason is not None:
+                    del self._reports[output.request_id]
 
     # -- memory pressure ---------------------------------------------------------------
 
     def _reclaim_one(self, requester: Request) -> bool:
         """Frees one context so that ``requester`` can go on without a preemption.
 
-        Parked contexts go first. Then those of later arrivals that wait with blocks in
-        hand: otherwise two half-resumed requests could each wait for the other's blocks.
+        Parked contexts go first. Then those of requests that stand behind it and wait with
+        blocks in hand: otherwise two half-resumed requests could each wait for the other's
+        blocks. For a request that is not running yet nothing is taken unless it will fit.
         """
+        if requester.status != RequestStatus.RUNNING and not self._would_fit(requester):
+            return False
         if (victim := self.parked.victim()) is not None:
             self._discard(victim)
             self.telemetry.reclaimed += 1
             return True
-        later = [
-            request
-            for request in self._waiting_holders()
-            if request.arrival_time > requester.arrival_time
-        ]
+        later = self._holders_behind(requester)
         if not later:
             return False
-        self._release(max(later, key=lambda request: request.arrival_time))
+        self._release(max(later, key=self._place))
         self.telemetry.reclaimed += 1
         return True
+
+    def _would_fit(self, requester: Request) -> bool:
+        groups = len(self.kv_cache_config.kv_cache_groups)
+        needed = cdiv(requester.num_tokens, self.block_size) * groups
+        needed -= self._device_blocks(requester)
+        behind = self._holders_behind(requester)
+        owners = [parked.request for parked in self.parked] + behind
+        free_blocks = self.kv_cache_manager.block_pool.get_num_free_blocks()
+        return needed <= free_blocks + sum(map(self._device_blocks, owners))
+
+    def _holders_behind(self, requester: Request) -> list[Request]:
+        place = self._place(requester)
+        return [r for r in self._waiting_holders() if self._place(r) > place]
+
+    def _place(self, request: Request) -> tuple[int, float, str]:
+        """Where a request stands in the order that vLLM's policy gives."""
+        priority = request.priority if self.policy is SchedulingPolicy.PRIORITY else 0
+        return (priority, request.arrival_time, request.request_id)
 
     def _waiting_holders(self) -> list[Request]:
         return [
@@ -325,6 +362,7 @@ class InterceptMixin(Scheduler):
         else:
             ids = [request_ids] if isinstance(request_ids, str) else list(request_ids)
         for request_id in ids:
+            self._reports.pop(request_id, None)
             if (parked := self.parked.pop(request_id)) is not None:
                 parked.request.status = RequestStatus.WAITING
         return super().finish_requests(ids, finished_status)
@@ -340,5 +378,4 @@ class InterceptMixin(Scheduler):
         if SessionMark.of(request) is not None:
             self._ended_sessions.add(request.request_id)
         self._resumes.pop(request.request_id, None)
-        self._reports.pop(request.request_id, None)
         return super()._free_request(request, delay_free_blocks)

@@ -1,6 +1,7 @@
 """A real engine core in the test's own process, stepped by hand: no timing decides a test."""
 
 import itertools
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ class InProcessEngine:
         core: vLLM's engine core.
         scheduler: Its scheduler.
         turns: Request id to its turns so far.
+        stops_in_flight: Sessions that were parked while a step with them was on its way.
     """
 
     def __init__(self, model: Path, *, async_scheduling: bool, **engine_args: Any) -> None:
@@ -53,13 +55,15 @@ class InProcessEngine:
         }
         config = EngineArgs(
             model=str(model),
-            async_scheduling=async_scheduling,
             scheduler_cls=f"intercept_core.scheduler.Intercept{kind}Scheduler",
             **(args | engine_args),
         ).create_engine_config()
         self.core = EngineCore(config, Executor.get_class(config), log_stats=False)
         assert isinstance(self.core.scheduler, InterceptMixin)
+        if async_scheduling:
+            self._keep_a_step_in_flight()
         self.scheduler = self.core.scheduler
+        self.stops_in_flight = 0
         self.turns: dict[str, list[Turn]] = {}
         self._arrivals = itertools.count(1)
 
@@ -71,6 +75,7 @@ class InProcessEngine:
         max_tokens: int,
         triggers: frozenset[int] = frozenset(),
         resumable: bool = False,
+        priority: int = 0,
         **params: Any,
     ) -> None:
         """Sends a request, or the next input of a session."""
@@ -94,6 +99,7 @@ class InProcessEngine:
             cache_salt=None,
             data_parallel_rank=None,
             resumable=resumable,
+            priority=priority,
             external_req_id=request_id,
         )
         self.turns.setdefault(request_id, []).append(Turn())
@@ -114,6 +120,7 @@ class InProcessEngine:
             turn.token_ids += output.new_token_ids
             turn.report = (output.kv_transfer_params or {}).get("intercept", turn.report)
             if output.finish_reason is not None:
+                self._count_stop(output.request_id)
                 turn.finish_reason = str(output.finish_reason)
                 turn.stop_reason = output.stop_reason
         return flat
@@ -151,6 +158,19 @@ class InProcessEngine:
     def free_blocks(self) -> int:
         """KV blocks that can be allocated."""
         return self.scheduler.kv_cache_manager.block_pool.get_num_free_blocks()
+
+    def _keep_a_step_in_flight(self) -> None:
+        """vLLM turns asynchronous scheduling off on CPUs, where nothing runs beside Python.
+        Its queue of batches works all the same: each step is scheduled before the scheduler
+        has seen what the one before it sampled."""
+        self.core.batch_queue_size = 2
+        self.core.batch_queue = deque(maxlen=2)
+        self.core.step_fn = self.core.step_with_batch_queue
+
+    def _count_stop(self, request_id: str) -> None:
+        parked = self.scheduler.parked.get(request_id)
+        if parked is not None and parked.request.num_stale_output_tokens:
+            self.stops_in_flight += 1
 
     def _in_flight(self) -> bool:
         return bool(self.core.batch_queue)

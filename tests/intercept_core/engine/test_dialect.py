@@ -48,7 +48,7 @@ def test_arguments_may_be_missing_or_a_string_of_json(hermes: Dialect) -> None:
         ("<tool_call>[]", "must be a JSON object"),
         ('<tool_call>{"arguments": {}}', "must be a JSON object"),
         ('<tool_call>{"name": "x", "arguments": []}', '"arguments" must be a JSON object'),
-        ('<tool_call>{"name": "x", "arguments": "{"}', "arguments are not valid JSON"),
+        ('<tool_call>{"name": "x", "arguments": "{"}', "not valid JSON in the arguments"),
     ],
 )
 def test_malformed_calls_are_explained(hermes: Dialect, said: str, message: str) -> None:
@@ -75,15 +75,24 @@ def test_a_trigger_of_several_tokens_is_refused(tokenizer: TokenizerLike) -> Non
         Dialect(DialectConfig(call_end="two words"), tokenizer)
 
 
-def test_without_a_trigger_a_parser_is_needed(tokenizer: TokenizerLike) -> None:
-    with pytest.raises(ValueError, match=r"dialect\.tool_parser"):
-        Dialect(DialectConfig(call_end=None), tokenizer)
+def test_without_a_trigger_a_parser_and_a_start_are_needed() -> None:
+    with pytest.raises(ValueError, match=r"tool_parser: needed when call_end is null"):
+        DialectConfig(call_end=None, call_start="{")
+    with pytest.raises(ValueError, match=r"call_start: needed when call_end is null"):
+        DialectConfig(call_end=None, tool_parser="hermes")
+
+
+def test_endless_nesting_is_malformed(hermes: Dialect) -> None:
+    with pytest.raises(CallError, match="not valid JSON"):
+        hermes.parse("<tool_call>" + "[" * 100_000)
 
 
 def test_vllms_parser_reads_a_whole_turn(tokenizer: TokenizerLike) -> None:
-    config = DialectConfig(call_end=None, tool_parser="hermes")
+    config = DialectConfig(call_end=None, call_start="<tool_call>", tool_parser="hermes")
     dialect = Dialect(config, tokenizer)
     assert dialect.ends_with_turn
     assert dialect.parse("Just an answer.") is None
     said = '<tool_call>\n{"name": "x", "arguments": {"a": 1}}\n</tool_call>'
     assert dialect.parse(said) == ToolCall("x", {"a": 1})
+    with pytest.raises(CallError, match="one call at a time"):
+        dialect.parse(said + said)

@@ -72,6 +72,18 @@ BAD_CALLS = {
     "unknown tool": (call("nobody"), "unknown_tool"),
     "malformed JSON": ('<tool_call>{"name": "tool", </tool_call>', "bad_call"),
     "not an object": ("<tool_call>[1]</tool_call>", "bad_call"),
+    "no number": (
+        '<tool_call>{"name": "tool", "arguments": {"a": NaN}}</tool_call>',
+        "bad_call",
+    ),
+    "too large a number": (
+        '<tool_call>{"name": "tool", "arguments": {"a": 1e999}}</tool_call>',
+        "bad_call",
+    ),
+    "half a character": (
+        '<tool_call>{"name": "tool", "arguments": {"a": "\\ud83d"}}</tool_call>',
+        "bad_call",
+    ),
     "arguments not an object": (
         '<tool_call>{"name": "tool", "arguments": 3}</tool_call>',
         "bad_call",
@@ -178,6 +190,55 @@ async def test_a_call_for_the_client_stays_in_the_text(
     assert text_of(outputs) == "Hm. " + said
     assert outputs[-1].outputs[0].finish_reason == "stop"
     assert tools.calls == []
+
+
+async def test_nothing_held_back_is_lost_when_a_result_does_not_fit(run: Runner) -> None:
+    said = "Look: " + call("tool", text="?", times=MAX_MODEL_LEN)
+    outputs = await run(said, "never", stop=["STOP"])
+    assert text_of(outputs) == "Look: "
+
+
+async def test_stop_strings_wait_for_min_tokens(run: Runner) -> None:
+    outputs = await run("a STOP b STOP c", stop=["STOP"], min_tokens=9)
+    assert text_of(outputs) == "a STOP b "
+
+
+async def test_a_stop_string_that_ends_a_shown_call_ends_the_request(
+    run: Runner, tools: ScriptedTools
+) -> None:
+    outputs = await run(
+        "Well " + call("tool"), "never", stop=["</tool_call>"], extra={"show_calls": 1}
+    )
+    assert text_of(outputs) == "Well " + call("tool").removesuffix("</tool_call>")
+    assert outputs[-1].outputs[0].finish_reason == "stop"
+    assert tools.calls == []
+
+
+async def test_results_hold_no_stop_strings(run: Runner) -> None:
+    outputs = await run(
+        "A " + call("tool", text="S" + "TOP"), "B", stop=["TOP]"], extra={"show_calls": 1}
+    )
+    assert text_of(outputs).endswith("[STOP]B")
+
+
+async def test_prompt_logprobs_survive_a_hidden_beginning(run: Runner) -> None:
+    outputs = await run(call("tool"), "B", prompt_logprobs=0)
+    assert outputs[0].prompt_logprobs is not None
+    assert text_of(outputs) == "B"
+
+
+async def test_the_first_token_after_a_call_may_be_the_last(run: Runner) -> None:
+    outputs = await run("A " + call("tool"), "")
+    assert text_of(outputs) == "A "
+    (interception,) = run.channel.latest.values()
+    assert interception.state == "resumed"
+
+
+async def test_grammars_are_refused(run: Runner) -> None:
+    from vllm.sampling_params import StructuredOutputsParams
+
+    with pytest.raises(VLLMValidationError, match="structured_outputs"):
+        await run("x", structured_outputs=StructuredOutputsParams(choice=["x"]))
 
 
 async def test_logprobs_cover_the_visible_tokens_alone(run: Runner) -> None:

@@ -151,6 +151,43 @@ def test_two_half_resumed_sessions_do_not_wait_for_each_other(
         engine.close(name)
 
 
+def test_a_request_that_cannot_fit_takes_nothing(
+    engine: InProcessEngine, rng: random.Random
+) -> None:
+    """Discarding for it would cost the others their contexts and help nobody."""
+    engine.add("runner", random_ids(rng, 700), max_tokens=60, ignore_eos=True)
+    engine.run_until(lambda: bool(engine.turns["runner"][-1].token_ids))
+    names = [park(engine, random_ids(rng, 100)) for _ in range(2)]
+    engine.add("newcomer", random_ids(rng, 900), max_tokens=1, ignore_eos=True)
+    for _ in range(5):
+        engine.step()
+    states = snapshot(engine.scheduler)["parked"]
+    assert [states[name]["disposition"] for name in names] == ["preserve", "preserve"]
+    engine.run_until(lambda: engine.ended("newcomer"))
+    for name in names:
+        engine.close(name)
+
+
+def test_the_report_comes_with_every_output_of_the_turn(
+    engine: InProcessEngine, rng: random.Random
+) -> None:
+    """A slow reader gets outputs merged, with the last one's report; and the first may be
+    the last."""
+    for tokens in (1, 3):
+        name = park(engine, random_ids(rng, 40))
+        resume(engine, name, random_ids(rng, 5), tokens)
+        reports = []
+        while not engine.ended(name):
+            reports += [
+                output.kv_transfer_params
+                for output in engine.step()
+                if output.request_id == name
+            ]
+        assert len(reports) == tokens
+        assert all(report and "intercept" in report for report in reports)
+        engine.close(name)
+
+
 def test_the_closing_message_of_an_ended_session_starts_nothing(
     engine: InProcessEngine, rng: random.Random
 ) -> None:
