@@ -65,12 +65,17 @@ class LLMReplica:
 
         from deployments.chat import InterceptingChat
         from deployments.completions import InterceptingCompletions
+        from deployments.disconnect import DisconnectOnCancel
 
         tasks = await self._engine.get_supported_tasks()
         app = build_app(
             self._args, supported_tasks=tasks, model_config=self._engine.model_config
         )
         await init_app_state(self._engine, app.state, self._args, supported_tasks=tasks)
+        # vLLM has built the stack by now, so that `add_middleware` refuses.
+        app.middleware_stack = DisconnectOnCancel(
+            app.middleware_stack or app.build_middleware_stack()
+        )
         app.state.server = SimpleNamespace()  # vLLM's launcher would put uvicorn here
         channels = self._engine.channels
         app.state.openai_serving_chat = InterceptingChat(
