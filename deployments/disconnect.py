@@ -1,6 +1,7 @@
 """Makes a cancelled request look like a client that left."""
 
 import asyncio
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,7 +28,7 @@ class DisconnectOnCancel:
             await self._app(scope, receive, send)
             return
         left = asyncio.get_running_loop().create_future()
-        serving = asyncio.create_task(self._app(scope, _until(left, receive), send))
+        serving = asyncio.ensure_future(self._app(scope, _until(left, receive), send))
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
@@ -44,8 +45,9 @@ def _until(left: "asyncio.Future[None]", receive: Receive) -> Receive:
         if left.done():
             return {"type": "http.disconnect"}
         message = asyncio.ensure_future(receive())
+        first: set[asyncio.Future[Any]] = {message, left}
         try:
-            await asyncio.wait({message, left}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             return message.result() if message.done() else {"type": "http.disconnect"}
         finally:
             message.cancel()
@@ -53,7 +55,7 @@ def _until(left: "asyncio.Future[None]", receive: Receive) -> Receive:
     return receive_or_leave
 
 
-async def _end(serving: "asyncio.Task[None]") -> None:
+async def _end(serving: "asyncio.Future[None]") -> None:
     try:
         async with asyncio.timeout(LEAVE_TIMEOUT_S):
             await asyncio.wait({serving})
