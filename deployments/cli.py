@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from deployments import direct_ingress
+
 _SERVE_HELP = """\
 Starts a Ray of its own on this machine and deploys CONFIG on it, or deploys on a running Ray
 (--address). Prints the URL and three commands to try, and stays up until Ctrl-C, which stops
@@ -20,6 +22,7 @@ time being."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     args = _parser().parse_args(argv)
+    direct_ingress.enable()
     # Imported late: Ray takes seconds, and --help should not.
     if args.command == "serve":
         from deployments.serve_command import ServeOptions, serve_command

@@ -18,8 +18,8 @@ GENERATORS: Mapping[str, Generator] = {
 """One generator a kind. A new augmentation adds its line here and its share to a mix."""
 
 Mix = Mapping[str, float]
-SMOLLM2_MIX: Mix = {"calculator": 0.46, "retrieval": 0.38, "chat": 0.12, "direct": 0.04}
-TINY_MIX: Mix = {"calculator": 0.48, "retrieval": 0.40, "chat": 0.10, "direct": 0.02}
+SMOLLM2_MIX: Mix = {"calculator": 0.48, "retrieval": 0.32, "chat": 0.12, "direct": 0.08}
+TINY_MIX: Mix = {"calculator": 0.54, "retrieval": 0.36, "chat": 0.08, "direct": 0.02}
 
 TOOLLESS = frozenset({"direct"})
 """Kinds whose requests turn no tool on."""

@@ -269,12 +269,14 @@ ONE_STEP_STORIES = (
         "{n} has {r} dollars.",
     ),
     Story(
-        (
-            "A shirt costs {a} dollars and is {b}% off. How many dollars is the discount?",
-            "{b}% of the {a} {things} are red. How many {things} are red?",
-        ),
+        ("A shirt costs {a} dollars and is {b}% off. How many dollars is the discount?",),
         ("{a}*{b}/100",),
-        "That is {r}.",
+        "The discount is {r} dollars.",
+    ),
+    Story(
+        ("{b}% of the {a} {things} are red. How many {things} are red?",),
+        ("{a}*{b}/100",),
+        "{r} {things} are red.",
     ),
 )
 
@@ -308,11 +310,13 @@ TWO_STEP_STORIES = (
         "Together that is {r} dollars.",
     ),
     Story(
-        (
-            "{n} has {a} {things}, buys {b} more and then gives {c} away. How many are left?",
-            "{n} had {a} {things}, found {b} and lost {c}. "
-            "How many {things} does {n} have now?",
-        ),
+        ("{n} has {a} {things}, buys {b} more and then gives {c} away. How many are left?",),
+        ("{a}+{b}", "{r}-{c}"),
+        "{r} {things} are left.",
+        "falling",
+    ),
+    Story(
+        ("{n} had {a} {things}, found {b} and lost {c}. How many {things} does {n} have now?",),
         ("{a}+{b}", "{r}-{c}"),
         "{n} has {r} {things}.",
         "falling",

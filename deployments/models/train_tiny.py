@@ -1,8 +1,4 @@
-"""Trains a Llama of one million parameters to call tools, from nothing.
-
-It learns to copy first: some hundred steps on random tokens that repeat. Without them it
-never finds out that an argument is a piece of the question.
-"""
+"""Trains a Llama of one million parameters to call tools: ``python -m`` this module."""
 
 import argparse
 import json
@@ -20,8 +16,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 from deployments.models.batches import packed, padded
 from deployments.models.dialogue import Dialogue
 from deployments.models.dialogues import TINY_MIX, sample
-from deployments.models.encoding import IGNORED, DialogueEncoder, Example
-from deployments.models.markup import CHAT_TEMPLATE_FILE, TAGS, TEXT_END, TURN_END
+from deployments.models.encoding import IGNORED, DialogueEncoder
+from deployments.models.induction_init import initialize
+from deployments.models.markup import CHAT_TEMPLATE_FILE, TEXT_END, TURN_END
 from deployments.models.muon import Muon
 from deployments.models.tiny import WEIGHTS_DIR
 from deployments.models.tiny_tokenizer import train_tokenizer
@@ -30,14 +27,13 @@ logger = logging.getLogger(__name__)
 
 WIDTH, LAYERS, HEAD_WIDTH = 128, 4, 32
 MAX_POSITIONS = 2048
+ROPE_THETA = 1e6
+"""Slow enough that most rotary planes compare contents at any distance."""
+
 PEAK_LR = 3e-3
 WARMUP_STEPS = 50
 FLAT_SHARE = 0.4
 """Share of the steps at the peak rate; then it falls linearly."""
-
-COPY_STEPS = 500
-COPY_SHARE = 0.03
-"""Share of copying batches after the first ``COPY_STEPS``."""
 
 BATCH_TOKENS = 2048
 MAX_TOKENS = 512
@@ -48,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Trains tokenizer and model, then writes both to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR)
-    parser.add_argument("--steps", type=int, default=1800)
+    parser.add_argument("--steps", type=int, default=1400)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
@@ -68,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def build_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
-    """A Llama with random weights."""
+    """An untrained Llama that can copy."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
@@ -80,6 +76,7 @@ def build_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
         max_position_embeddings=MAX_POSITIONS,
         tie_word_embeddings=True,
         rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
         bos_token_id=None,
         eos_token_id=tokenizer.convert_tokens_to_ids(TURN_END),
         pad_token_id=tokenizer.convert_tokens_to_ids(TEXT_END),
@@ -87,8 +84,7 @@ def build_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
         attn_implementation="eager",
     )
     model = LlamaForCausalLM(config)
-    for parameter in _matrices(model):
-        torch.nn.init.normal_(parameter, std=0.5 / math.sqrt(parameter.shape[1]))
+    initialize(model)
     return model
 
 
@@ -111,18 +107,10 @@ def train(
         batch_tokens=BATCH_TOKENS,
         max_tokens=MAX_TOKENS,
     )
-    copies = packed(
-        lambda: _copying(rng, len(tokenizer)),
-        rng,
-        pool=256,
-        batch_tokens=BATCH_TOKENS,
-        max_tokens=MAX_TOKENS,
-    )
     pad_id = tokenizer.convert_tokens_to_ids(TEXT_END)
     started_s, seen_tokens, average = time.monotonic(), 0, math.nan
     for step in range(1, steps + 1):
-        copying = step <= COPY_STEPS or rng.random() < COPY_SHARE
-        examples = next(copies if copying else dialogues)
+        examples = next(dialogues)
         ids, labels = padded(examples, pad_id)
         rate = min(1.0, step / WARMUP_STEPS, max(0.02, (1 - step / steps) / (1 - FLAT_SHARE)))
         for group in (g for optimizer in optimizers for g in optimizer.param_groups):
@@ -169,22 +157,6 @@ def _texts(made: Dialogue) -> Iterator[str]:
 
 def _matrices(model: LlamaForCausalLM) -> list[torch.nn.Parameter]:
     return [p for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name]
-
-
-def _copying(rng: Random, vocabulary_size: int) -> Example:
-    """A random run of tokens, repeated some times with noise between."""
-
-    def noise(count: int) -> list[int]:
-        return [rng.randrange(3 + len(TAGS), vocabulary_size) for _ in range(count)]
-
-    run = noise(rng.randint(3, 24))
-    ids, labels = list(run), [IGNORED] * len(run)
-    for _ in range(rng.randint(1, 3)):
-        between = noise(rng.randint(0, 6))
-        ids += between + run
-        # Only from its second token on is it plain that the run comes again.
-        labels += [IGNORED] * (len(between) + 1) + run[1:]
-    return Example(ids, labels)
 
 
 if __name__ == "__main__":
