@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployments import direct_ingress
-
 ENGINE_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # one process fewer on the CPU
@@ -18,9 +16,8 @@ ENGINE_ENVIRONMENT = {
     # Compiling takes longer than all that the tests compute.
     "TORCH_COMPILE_DISABLE": "1",
 }
-# Read when vLLM, torch and Ray Serve are imported, so before any test module is.
+# Read when vLLM and torch are imported, so before any test module is.
 os.environ.update(ENGINE_ENVIRONMENT)
-direct_ingress.enable()
 
 RAY_ENVIRONMENT = {
     # Ray turns token authentication on for a local cluster unless told otherwise.
