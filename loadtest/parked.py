@@ -6,6 +6,7 @@ The engine has fewer slots than there are parked requests. ``python -m loadtest.
 import argparse
 import asyncio
 import itertools
+import os
 import statistics
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +25,11 @@ from intercept_core.engine.llm import InterceptLLM
 from loadtest.pairs import Pairs
 
 KIND = "calculator"
+ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # one process fewer on the CPU
+    "OMP_NUM_THREADS": "1",
+}
 PARK_TIMEOUT_S = 60.0
 
 
@@ -36,6 +42,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--probes", type=int, default=10, help="new requests a round")
     arguments = parser.parse_args()
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)  # vLLM reads it when the engine starts
     seconds = asyncio.run(measure(arguments))
     print(
         f"time to first token, max_num_seqs={arguments.slots}, {arguments.parked} parked "
