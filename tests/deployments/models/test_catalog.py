@@ -64,9 +64,9 @@ def test_weights_are_bfloat16_and_match_the_vocabulary(model_dir: Path) -> None:
     assert len(AutoTokenizer.from_pretrained(model_dir)) <= config["vocab_size"]
 
 
-def test_the_demo_model_calls_the_calculator(smollm2_dir: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(smollm2_dir)
-    model = AutoModelForCausalLM.from_pretrained(smollm2_dir, dtype=torch.float32)
+def test_the_model_calls_the_calculator(model_dir: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
     prompt = tokenizer.apply_chat_template(
         [user("What is 12 times 7?")],
         tools=[openai_tool("calculator")],
