@@ -4,24 +4,35 @@ from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
-from deployments.models.dialogue import Dialogue, Generator, Split
+from deployments.models.dialogue import Dialogue, Generator, Split, answer
 from deployments.models.encyclopedia import EncyclopediaGenerator
 from deployments.models.problems import calculator
 from deployments.models.small_talk import direct, small_talk
 
+encyclopedia = EncyclopediaGenerator()
+
+
+def unaided(rng: Random, split: Split) -> Dialogue:
+    """A question that needs a tool, when there is none."""
+    made = rng.choice((calculator, encyclopedia))(rng, split)
+    excuse = answer("I cannot answer that without a tool.")
+    return Dialogue("unaided", (made.messages[0], excuse), ())
+
+
 GENERATORS: Mapping[str, Generator] = {
     "calculator": calculator,
-    "retrieval": EncyclopediaGenerator(),
+    "retrieval": encyclopedia,
     "chat": small_talk,
     "direct": direct,
+    "unaided": unaided,
 }
 """One generator a kind. A new augmentation adds its line here and its share to a mix."""
 
 Mix = Mapping[str, float]
 SMOLLM2_MIX: Mix = {"calculator": 0.48, "retrieval": 0.32, "chat": 0.12, "direct": 0.08}
-TINY_MIX: Mix = {"calculator": 0.54, "retrieval": 0.36, "chat": 0.08, "direct": 0.02}
+TINY_MIX: Mix = {"calculator": 0.50, "retrieval": 0.38, "chat": 0.06, "unaided": 0.06}
 
-TOOLLESS = frozenset({"direct"})
+TOOLLESS = frozenset({"direct", "unaided"})
 """Kinds whose requests turn no tool on."""
 
 TOOLLESS_CHAT_SHARE = 0.35

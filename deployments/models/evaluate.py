@@ -27,6 +27,7 @@ from deployments.models.toolbox import Toolbox
 logger = logging.getLogger(__name__)
 
 PARAPHRASES_FILE = Path(__file__).parent / "paraphrases.json"
+KINDS = ("calculator", "retrieval", "chat")
 TURN_TOKENS = 128
 MOST_CALLS = 4
 
@@ -179,9 +180,14 @@ def paraphrases() -> list[Dialogue]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints a line for each kind of dialogue."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", help=f"a model folder, or one of {', '.join(CATALOG)}")
+    parser.add_argument(
+        "model",
+        nargs="?",
+        default="smollm2-tools",
+        help=f"a model folder, or one of {', '.join(CATALOG)}",
+    )
     parser.add_argument("--count", type=int, default=40, help="held-out dialogues a kind")
-    parser.add_argument("--kinds", nargs="+", default=list(GENERATORS))
+    parser.add_argument("--kinds", nargs="+", choices=list(GENERATORS), default=KINDS)
     parser.add_argument("--batch", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=4242)

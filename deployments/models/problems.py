@@ -28,6 +28,8 @@ from deployments.models.stories import (
 
 KIND = "calculator"
 ERROR_SHARE = 0.02
+TINY_SHARE = 0.12
+"""Share of sums that a head could do, so that small numbers do not mean that no tool is on."""
 
 
 def calculator(rng: Random, split: Split) -> Dialogue:
@@ -69,6 +71,8 @@ def _numbers(rng: Random, split: Split, kind: Numbers) -> dict[str, str]:
     """Draws a, b and c of ``kind`` until the pair (a, b) belongs to ``split``."""
     while True:
         a, b, c = (_number(rng) for _ in range(3))
+        if rng.random() < TINY_SHARE:
+            a, b, c = (rng.randint(1, 12) for _ in range(3))
         if kind == "falling":
             c, b, a = sorted((a, b, c))
         elif kind == "small":

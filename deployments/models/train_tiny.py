@@ -11,7 +11,7 @@ from random import Random
 
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from deployments.models.batches import packed, padded
 from deployments.models.dialogue import Dialogue
@@ -30,7 +30,6 @@ MAX_POSITIONS = 2048
 ROPE_THETA = 1e6
 """Slow enough that most rotary planes compare contents at any distance."""
 
-PEAK_LR = 3e-3
 WARMUP_STEPS = 50
 FLAT_SHARE = 0.4
 """Share of the steps at the peak rate; then it falls linearly."""
@@ -44,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Trains tokenizer and model, then writes both to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR)
-    parser.add_argument("--steps", type=int, default=1400)
+    parser.add_argument("--resume", type=Path, help="a trained folder to go on from")
+    parser.add_argument("--learning-rate", type=float, default=3e-3, help="at its peak")
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
@@ -52,14 +53,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     rng = Random(options.seed)
-    drawn = (sample(rng, "train", TINY_MIX) for _ in range(TOKENIZER_DIALOGUES))
-    texts = (text for made in drawn for text in _texts(made))
-    tokenizer = train_tokenizer(texts)
+    if options.resume:
+        tokenizer = AutoTokenizer.from_pretrained(options.resume)
+        model = LlamaForCausalLM.from_pretrained(
+            options.resume, dtype=torch.float32, attn_implementation="eager"
+        )
+    else:
+        drawn = (sample(rng, "train", TINY_MIX) for _ in range(TOKENIZER_DIALOGUES))
+        tokenizer = train_tokenizer(text for made in drawn for text in _texts(made))
+        model = build_model(tokenizer)
+    logger.info("%d parameters", sum(p.numel() for p in model.parameters()))
+    tokenizer.chat_template = None
     tokenizer.save_pretrained(options.out)
     tokenizer.chat_template = CHAT_TEMPLATE_FILE.read_text()
-    model = build_model(tokenizer)
-    logger.info("%d parameters", sum(p.numel() for p in model.parameters()))
-    train(model, tokenizer, rng, options.steps)
+    train(model, tokenizer, rng, options)
     save(model, options.out)
 
 
@@ -89,9 +96,13 @@ def build_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
 
 
 def train(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, rng: Random, steps: int
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerBase,
+    rng: Random,
+    options: argparse.Namespace,
 ) -> None:
-    """Runs ``steps`` steps: Muon for the matrices, AdamW for embeddings and norms."""
+    """Runs ``options.steps`` steps: Muon for the matrices, AdamW for embeddings and norms."""
+    steps, peak_lr = options.steps, options.learning_rate
     matrices = _matrices(model)
     known = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in known]
@@ -114,7 +125,7 @@ def train(
         ids, labels = padded(examples, pad_id)
         rate = min(1.0, step / WARMUP_STEPS, max(0.02, (1 - step / steps) / (1 - FLAT_SHARE)))
         for group in (g for optimizer in optimizers for g in optimizer.param_groups):
-            group["lr"] = PEAK_LR * rate
+            group["lr"] = peak_lr * rate
         hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
         counted = labels[:, 1:] != IGNORED
         logits = model.lm_head(hidden[counted])
