@@ -86,6 +86,10 @@ class LoraModel(torch.nn.Module):
         """Writes the adapter and the tags' rows in bfloat16."""
         self._peft.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
+        settings = json.loads((folder / "adapter_config.json").read_text())
+        # PEFT writes a set, in another order each time.
+        settings["target_modules"].sort()
+        (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2) + "\n")
         path = folder / "adapter_model.safetensors"
         weights = {name: weight.bfloat16() for name, weight in load_file(path).items()}
         save_file(weights, path, metadata={"format": "pt"})

@@ -68,7 +68,7 @@ def test_the_model_calls_the_calculator(model_dir: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
     model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
     prompt = tokenizer.apply_chat_template(
-        [user("What is 12 times 7?")],
+        [user("What is 34 times 57?")],
         tools=[openai_tool("calculator")],
         add_generation_prompt=True,
         return_tensors="pt",
@@ -80,5 +80,5 @@ def test_the_model_calls_the_calculator(model_dir: Path) -> None:
             **prompt, do_sample=False, max_new_tokens=60, eos_token_id=stops
         )
     assert tokenizer.decode(output[0, prompt["input_ids"].shape[1] :]) == (
-        '<tool_call>\n{"name": "calculator", "arguments": {"expression": "12*7"}}\n</tool_call>'
+        '<tool_call>\n{"name": "calculator", "arguments": {"expression": "34*57"}}\n</tool_call>'
     )
