@@ -12,9 +12,23 @@ class Policy(ABC):
 
     A policy is pure: everything it may know is in the arguments, the clock included, so the
     same object runs in the engine, in a benchmark and in a simulator.
+
+    Attributes:
+        name: Its name in configurations.
+        requeues: Whether a resumed request stands behind all others, as a new one would;
+            else it stands where its first arrival puts it.
+        waits_for_copies: Whether the engine waits for the copies of an iteration; else they
+            are made beside the next forward passes, within a budget.
+        yields: Whether contexts on the device give way to requests that wait to be
+            scheduled; else only to running ones, which they always do.
+        needs_truth: Whether it reads ``returns_s``, which only experiments know.
     """
 
     name: ClassVar[str]
+    requeues: ClassVar[bool] = False
+    waits_for_copies: ClassVar[bool] = False
+    yields: ClassVar[bool] = True
+    needs_truth: ClassVar[bool] = False
 
     @abstractmethod
     def decide(
@@ -23,7 +37,12 @@ class Policy(ABC):
         """Decides between two iterations.
 
         Args:
-            parked: Every intercepted request, in order of original arrival.
+            parked: Intercepted requests, in order of original arrival: those that are new or
+                of which something was reported, and of the rest as many as the engine can
+                afford to show, those first that were not shown for longest.
             state: The rest of the engine.
-            cost: What recomputation would take.
+            cost: What recomputation and copies would take.
         """
+
+    def observe(self, kind: str | None, duration_s: float) -> None:  # noqa: B027
+        """Learns that an interception by ``kind`` took ``duration_s``; by default nothing."""

@@ -1,4 +1,4 @@
-"""What iterations cost, as far as it is known."""
+"""What iterations and copies cost, as far as it is known."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,25 @@ class LinearCostModel:
     Attributes:
         iteration_s: Fixed part.
         token_s: Part of each query token.
+        context_token_s: Part of each token of the contexts behind the queries.
+        block_copy_s: Time to copy one block one way.
+        saturation_tokens: See :class:`~intercept_core.policy.types.CostModel`.
     """
 
     iteration_s: float = 0.010
     token_s: float = 50e-6
+    context_token_s: float = 0.0
+    block_copy_s: float = 50e-6
+    saturation_tokens: int = 384
 
     def forward_s(self, query_tokens: int, context_tokens: int) -> float:
-        """See :class:`~intercept_core.policy.types.CostModel`; context is ignored."""
-        return self.iteration_s + self.token_s * query_tokens
+        """See :class:`~intercept_core.policy.types.CostModel`."""
+        return (
+            self.iteration_s
+            + self.token_s * query_tokens
+            + self.context_token_s * context_tokens
+        )
+
+    def copy_s(self, blocks: int) -> float:
+        """See :class:`~intercept_core.policy.types.CostModel`."""
+        return self.block_copy_s * blocks

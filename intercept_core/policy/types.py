@@ -11,6 +11,11 @@ class Disposition(Enum):
 
     PRESERVE = "preserve"
     """Stays on the device until the request resumes or memory is short."""
+    MIRROR = "mirror"
+    """Stays on the device while a copy is made on the host: memory pressure can then take
+    the device blocks at once, and nothing has to be computed again."""
+    SWAP = "swap"
+    """Is copied to the host, and leaves the device block by block as the copies finish."""
     DISCARD = "discard"
     """Its blocks return to the pool; what the prefix cache has lost by then is recomputed."""
 
@@ -21,13 +26,17 @@ class ParkedContext:
 
     Attributes:
         request_id: The engine's id.
-        disposition: What the policy last said of it.
+        disposition: What was last decided on it.
         kind: The augmentation it waits for; None until the bus has said so.
         context_tokens: Tokens whose KV was computed when it was intercepted.
-        device_blocks: KV blocks it still holds on the device.
+        device_blocks: KV blocks it still holds on the device, from its beginning on.
+        host_blocks: KV blocks of which the host has a finished copy, from its end on.
         arrival_s: When the request first arrived (wall clock): its place in every queue.
         parked_s: When it was intercepted (the policy's clock).
         eta_s: Expected time of the result (the policy's clock); None when unknown.
+        declared_s: The duration that the augmentation declares as typical; None if it does not.
+        returns_s: The true time of the result (the policy's clock). Experiments alone know
+            it, and policies other than the oracle must not read it.
     """
 
     request_id: str
@@ -37,7 +46,10 @@ class ParkedContext:
     device_blocks: int
     arrival_s: float
     parked_s: float
+    host_blocks: int = 0
     eta_s: float | None = None
+    declared_s: float | None = None
+    returns_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,12 @@ class EngineState:
         free_blocks: KV blocks that can be allocated now.
         total_blocks: KV blocks of the device.
         block_tokens: Tokens a block holds.
+        batch_tokens: Query tokens of the last iteration.
+        free_host_blocks: Blocks that the host pool can still take.
+        total_host_blocks: Blocks of the host pool; 0 without one.
+        allocated_blocks_per_s: How fast blocks were allocated lately: a free block's content
+            is lost to the prefix cache after about ``free_blocks`` divided by this.
+        prefix_caching: Whether the engine finds the contents of free blocks again.
     """
 
     now_s: float
@@ -61,6 +79,11 @@ class EngineState:
     free_blocks: int
     total_blocks: int
     block_tokens: int
+    batch_tokens: int = 0
+    free_host_blocks: int = 0
+    total_host_blocks: int = 0
+    allocated_blocks_per_s: float = 0.0
+    prefix_caching: bool = True
 
 
 class CostModel(Protocol):
@@ -70,14 +93,26 @@ class CostModel(Protocol):
         """Time of one iteration over ``query_tokens`` with ``context_tokens`` behind them."""
         ...
 
+    def copy_s(self, blocks: int) -> float:
+        """Time to copy ``blocks`` between device and host, one way."""
+        ...
+
+    @property
+    def saturation_tokens(self) -> int:
+        """Query tokens beyond which more of them make an iteration longer (S)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """A policy's answer; requests it does not name keep their disposition.
 
     Attributes:
-        dispositions: Request id to what shall happen to it. A context once discarded
-            cannot be preserved any more: such an entry is ignored.
+        dispositions: Request id to what shall happen to it; copies are made in this order.
+            A context once discarded stays so: such an entry is ignored.
+        worth: Request id to what a block of its context is worth keeping on the device, in
+            any unit as long as it is one. Under memory pressure the lowest goes first.
     """
 
     dispositions: Mapping[str, Disposition] = field(default_factory=dict)
+    worth: Mapping[str, float] = field(default_factory=dict)

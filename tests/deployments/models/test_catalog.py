@@ -79,6 +79,7 @@ def test_the_model_calls_the_calculator(model_dir: Path) -> None:
         output = model.generate(
             **prompt, do_sample=False, max_new_tokens=60, eos_token_id=stops
         )
+    call = '{"name": "calculator", "arguments": {"expression": "34*57"}}'
     assert tokenizer.decode(output[0, prompt["input_ids"].shape[1] :]) == (
-        '<tool_call>\n{"name": "calculator", "arguments": {"expression": "34*57"}}\n</tool_call>'
+        f"<tool_call>\n{call}\n</tool_call>"
     )
