@@ -13,9 +13,10 @@ from intercept_core.policy.types import (
 
 
 class Discard(Policy):
-    """Releases every context at its interception."""
+    """Releases every context at its interception; the resumed request queues as a new one."""
 
     name = "discard"
+    requeues = True
 
     def decide(
         self, parked: Sequence[ParkedContext], state: EngineState, cost: CostModel

@@ -4,11 +4,33 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from intercept_core.policy.adaptive import Adaptive
 from intercept_core.policy.base import Policy
+from intercept_core.policy.budgeted_swap import BudgetedSwap
 from intercept_core.policy.discard import Discard
+from intercept_core.policy.heuristic import Heuristic
+from intercept_core.policy.improved_discard import ImprovedDiscard
+from intercept_core.policy.infercept import InferCept
+from intercept_core.policy.oracle import Oracle
 from intercept_core.policy.preserve import Preserve
+from intercept_core.policy.swap_all import Swap
+from intercept_core.policy.ttl import Ttl
 
-POLICIES: dict[str, type[Policy]] = {policy.name: policy for policy in (Discard, Preserve)}
+POLICIES: dict[str, type[Policy]] = {
+    policy.name: policy
+    for policy in (
+        Discard,
+        ImprovedDiscard,
+        Preserve,
+        Swap,
+        BudgetedSwap,
+        Heuristic,
+        Ttl,
+        InferCept,
+        Adaptive,
+        Oracle,
+    )
+}
 
 
 def create(name: str, options: Mapping[str, Any] | None = None) -> Policy:

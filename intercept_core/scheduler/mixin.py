@@ -19,18 +19,28 @@ from vllm.v1.engine import EngineCoreOutputs
 from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request, RequestStatus, StreamingUpdate
 
-from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.policy.registry import create
-from intercept_core.policy.types import Disposition, EngineState
-from intercept_core.scheduler import compat, parent_watch
+from intercept_core.policy.types import Disposition
+from intercept_core.scheduler import compat, parent_watch, unsafe_modes
 from intercept_core.scheduler.config import InterceptConfig
+from intercept_core.scheduler.costs import learned_costs
+from intercept_core.scheduler.decider import Decider
+from intercept_core.scheduler.device_blocks import DeviceBlocks
 from intercept_core.scheduler.ended_sessions import EndedSessions
+from intercept_core.scheduler.iterations import Iterations
 from intercept_core.scheduler.mark import SessionMark
-from intercept_core.scheduler.park_table import Parked, ParkTable
-from intercept_core.scheduler.reclaim import reclaiming
-from intercept_core.scheduler.telemetry import ResumeReport, Telemetry
+from intercept_core.scheduler.park_table import ParkTable
+from intercept_core.scheduler.parked import Parked
+from intercept_core.scheduler.pressure import MemoryPressure, reclaiming
+from intercept_core.scheduler.resumes import Resumes
+from intercept_core.scheduler.swapper import Swapper
+from intercept_core.scheduler.telemetry import Telemetry
+from intercept_core.swap.connector import InterceptConnector
 
 logger = logging.getLogger(__name__)
+
+NEGLIGIBLE_SHARE = 0.1
+"""Work below this share of an iteration is not worth the wait for a copy."""
 
 
 class InterceptMixin(Scheduler):
@@ -39,93 +49,117 @@ class InterceptMixin(Scheduler):
     Attributes:
         parked: Requests that wait for an augmentation.
         telemetry: Totals since start.
+        device: The device blocks of parked contexts.
+        swapper: Copies between device and host; None without a host pool.
+        iterations: How long iterations take.
         clock: Seconds, monotonic; the simulator and tests replace it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._refuse_unsafe_mode()
         compat.check(self)
+        unsafe_modes.refuse(self)
         parent_watch.start()
         config = InterceptConfig.of(self.vllm_config)
         self.intercept_policy = create(config.policy, config.policy_options)
-        self.intercept_cost = LinearCostModel()
+        self.intercept_cost = learned_costs(config)
         self.clock = time.monotonic
         self.parked = ParkTable()
         self.telemetry = Telemetry()
+        self.iterations = Iterations(self._now_s)
+        self.device = DeviceBlocks(
+            self.kv_cache_manager, self.parked, self.telemetry, self.block_size, self._now_s
+        )
+        self.swapper: Swapper | None = None
+        if isinstance(self.connector, InterceptConnector):
+            self.swapper = Swapper(self.connector, self.device, self.telemetry, self.place)
+            self.connector.wait = self.intercept_policy.waits_for_copies
+        self._decider = Decider(self)
+        self._pressure = MemoryPressure(self)
+        self._resumes = Resumes(self.telemetry)
         self._ended_sessions = EndedSessions()
-        self._resumes: dict[str, tuple[Parked, float]] = {}
-        self._reports: dict[str, ResumeReport] = {}
+        self._most_scheduled_tokens = self.max_num_scheduled_tokens
         self.kv_cache_manager.allocate_slots = reclaiming(
-            self.kv_cache_manager.allocate_slots, self._reclaim_one
+            self.kv_cache_manager.allocate_slots, self._pressure.reclaim_one
         )
 
-    def _refuse_unsafe_mode(self) -> None:
-        # vLLM's first model runner keeps the last sample of a request that left the batch,
-        # and would put it in the place of a result's last token.
-        if self.scheduler_config.async_scheduling and not self.use_v2_model_runner:
-            raise ValueError(
-                "async_scheduling: true needs vLLM's V2 model runner, which this engine does "
-                "not use; set async_scheduling: false"
-            )
+    def _now_s(self) -> float:
+        return self.clock()
 
     # -- one iteration -----------------------------------------------------------------
 
     def schedule(self, *args: Any, **kwargs: Any) -> SchedulerOutput:
         """Upstream appends resumed requests to the running list as they come; preemption
         takes its last, which must be the latest to arrive."""
-        self._decide()
+        self._collect_copies()
+        self._decider.decide()
+        self._start_copies()
         if self.policy is SchedulingPolicy.FCFS:
             self.running.sort(key=lambda request: request.arrival_time)
+        self.max_num_scheduled_tokens = self._scheduled_tokens_limit()
         output = super().schedule(*args, **kwargs)
-        if self._resumes:
-            self._account_resumes(output)
+        for parked in self._resumes.scheduled(output, self.clock()):
+            self.iterations.recompute(parked.request_id, parked.context_tokens)
+        self.iterations.scheduled(output, self.requests)
         return output
+
+    def _scheduled_tokens_limit(self) -> int:
+        # Recomputation fills an iteration to the saturation point and no further, so that
+        # those who decode beside it keep their pace.
+        if not self.iterations.recomputing or self.intercept_policy.requeues:
+            return self._most_scheduled_tokens
+        decoding = len(self.running)
+        if not decoding:
+            return self._most_scheduled_tokens
+        limit = max(self.intercept_cost.saturation_tokens, decoding + self.block_size)
+        return min(limit, self._most_scheduled_tokens)
 
     def update_from_output(
         self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
     ) -> dict[int, EngineCoreOutputs]:
         """Tells each resumed request, on its first output, what became of its context."""
+        self.iterations.ended(scheduler_output, self.intercept_cost)
         parked_before = self.telemetry.parked
         outputs = super().update_from_output(scheduler_output, model_runner_output)
         if self.telemetry.parked > parked_before:
             # With nobody else running there may be no next iteration to decide in.
-            self._decide()
-        if self._reports:
-            self._attach_reports(outputs)
+            self._decider.decide()
+        self._resumes.attach(outputs)
         return outputs
 
-    def _decide(self) -> None:
-        if not self.parked:
+    # -- copies ------------------------------------------------------------------------
+
+    def _collect_copies(self) -> None:
+        if self.swapper is None:
             return
-        contexts = sorted(
-            (parked.view(self._device_blocks(parked.request)) for parked in self.parked),
-            key=lambda context: context.arrival_s,
-        )
-        decisions = self.intercept_policy.decide(
-            contexts, self._engine_state(), self.intercept_cost
-        )
-        for request_id, disposition in decisions.dispositions.items():
-            parked = self.parked.get(request_id)
-            if parked is not None and disposition is Disposition.DISCARD:
-                self.telemetry.discarded += self._discard(parked)
+        for finished in self.swapper.collect():
+            self.intercept_cost.observe_copy(finished.blocks, finished.seconds)
+            if finished.aborted:
+                self._free_blocks(finished.parked.request)
+            elif finished.returned:
+                self.insert_by_arrival(finished.parked.request)
 
-    def _engine_state(self) -> EngineState:
-        running, waiting = self.get_request_counts()
-        pool = self.kv_cache_manager.block_pool
-        return EngineState(
-            now_s=self.clock(),
-            running_requests=running,
-            running_tokens=sum(request.num_computed_tokens for request in self.running),
-            waiting_requests=waiting,
-            free_blocks=pool.get_num_free_blocks(),
-            total_blocks=pool.num_gpu_blocks,
-            block_tokens=self.block_size,
-        )
+    def _start_copies(self) -> None:
+        if self.swapper is None:
+            return
+        budget = self._copy_budget()
+        budget -= self.swapper.copy_in(budget, self._allocate_for_return)
+        if budget > 0:
+            self.swapper.copy_out(budget)
 
-    def _device_blocks(self, request: Request) -> int:
-        groups = self.kv_cache_manager.get_block_ids(request.request_id)
-        return sum(len(block_ids) for block_ids in groups)
+    def _copy_budget(self) -> int:
+        """Blocks whose copy is hidden by the forward pass of one iteration."""
+        assert self.swapper is not None
+        if self.intercept_policy.waits_for_copies:
+            return self.swapper.pool.size
+        cost = self.intercept_cost
+        hidden_s = cost.forward_s(self.iterations.query_tokens, self.iterations.context_tokens)
+        blocks = int(hidden_s / max(cost.copy_s(1), 1e-9))
+        return min(max(blocks, 1), self.swapper.pool.size) - self.swapper.blocks_in_flight
+
+    def _allocate_for_return(self, request: Request, tokens: int) -> bool:
+        blocks = self.kv_cache_manager.allocate_slots(request, tokens, delay_cache_blocks=True)
+        return blocks is not None
 
     # -- park --------------------------------------------------------------------------
 
@@ -147,7 +181,7 @@ class InterceptMixin(Scheduler):
         elif request.status == RequestStatus.WAITING_FOR_STREAMING_REQ:
             self._park(request, mark)
         else:
-            self._insert_by_arrival(request)
+            self.insert_by_arrival(request)
 
     def _park(self, request: Request, mark: SessionMark) -> None:
         self.num_waiting_for_streaming_input -= 1
@@ -155,32 +189,46 @@ class InterceptMixin(Scheduler):
         request.num_computed_tokens = min(request.num_computed_tokens, request.num_tokens - 1)
         # The V2 model runner keeps a slot for a request until it hears of a preemption.
         self.reset_preempted_req_ids.add(request.request_id)
+        context_tokens = request.num_tokens - 1  # the last has no KV yet
+        now_s = self.clock()
+        blocks = cdiv(context_tokens, self.block_size)
+        held = self.device.held(request)
+        if len(self.kv_cache_config.kv_cache_groups) == 1:
+            held = min(held, blocks)
+        self.iterations.forget(request.request_id)
         self.parked.add(
             Parked(
                 request=request,
                 key=mark.key,
-                since_s=self.clock(),
-                context_tokens=request.num_tokens - 1,  # the last has no KV yet
+                since_s=now_s,
+                held_since_s=now_s,
+                context_tokens=context_tokens,
+                blocks=blocks,
+                device_blocks=held,
                 # A request that was preempted while its stop was on the way holds nothing.
-                disposition=Disposition.PRESERVE
-                if self._device_blocks(request)
-                else Disposition.DISCARD,
+                disposition=Disposition.PRESERVE if held else Disposition.DISCARD,
             )
         )
         self.telemetry.parked += 1
 
-    def _discard(self, parked: Parked) -> bool:
+    def discard(self, parked: Parked) -> None:
+        """Lets go of a parked context, on the device and on the host."""
         if parked.disposition is Disposition.DISCARD:
-            return False
-        self._account_held(parked)
+            return
         parked.disposition = Disposition.DISCARD
-        self._free_request_blocks(parked.request)
-        parked.request.num_computed_tokens = 0
-        return True
+        if self.swapper is not None:
+            self.swapper.drop(parked)
+        self.device.shrink(parked, 0)
 
-    def _account_held(self, parked: Parked) -> None:
-        held_s = self.clock() - parked.since_s
-        self.telemetry.parked_block_s += self._device_blocks(parked.request) * held_s
+    def send_back(self, parked: Parked) -> None:
+        """Takes the device blocks of a context on its way back, which then starts again."""
+        assert self.swapper is not None
+        if parked.first_host_block == 0:
+            self.device.shrink(parked, 0)
+            return
+        self.swapper.drop(parked)
+        self.device.shrink(parked, 0)
+        self.insert_by_arrival(parked.request)
 
     # -- resume ------------------------------------------------------------------------
 
@@ -214,7 +262,7 @@ class InterceptMixin(Scheduler):
         session.max_tokens = update.max_tokens
         session.stop_reason = None
         session.status = RequestStatus.WAITING
-        self._resume(session)
+        self._resume(session, update.arrival_time)
 
     def _fitting(self, session: Request, token_ids: list[int]) -> list[int]:
         # One place is left for the token that ends the session with a length stop.
@@ -231,17 +279,42 @@ class InterceptMixin(Scheduler):
         self.telemetry.truncated_inputs += 1
         return token_ids[:room]
 
-    def _resume(self, session: Request) -> None:
+    def _resume(self, session: Request, arrival_s: float) -> None:
         parked = self.parked.pop(session.request_id)
         if parked is None:
             # The input was queued before the stop: upstream enqueues the request itself.
             return
-        if parked.disposition is Disposition.PRESERVE:
-            self._account_held(parked)
-        self._resumes[session.request_id] = (parked, self.clock() - parked.since_s)
-        self._insert_by_arrival(session)
+        parked.resumed_s = self.clock()
+        self.device.account(parked)
+        self.intercept_policy.observe(parked.kind, parked.resumed_s - parked.since_s)
+        if self.intercept_policy.requeues:
+            session.arrival_time = arrival_s
+        self._resumes.add(parked)
+        if self._worth_bringing_back(parked):
+            assert self.swapper is not None
+            self.swapper.bring_back(parked)
+            return
+        if self.swapper is not None:
+            self.swapper.drop(parked)
+        self.insert_by_arrival(session)
 
-    def _insert_by_arrival(self, request: Request) -> None:
+    def _worth_bringing_back(self, parked: Parked) -> bool:
+        """Whether the host has what is missing, and a copy beats computing it again."""
+        missing = parked.blocks - parked.device_blocks
+        if not missing or parked.first_host_block > parked.device_blocks:
+            return False
+        tokens = parked.context_tokens - parked.device_blocks * self.block_size
+        cost = self.intercept_cost
+        context_tokens = self.iterations.context_tokens
+        iteration_s = cost.forward_s(self.iterations.query_tokens, context_tokens)
+        recompute_s = cost.forward_s(self.iterations.query_tokens + tokens, context_tokens)
+        # A copy takes an iteration at least, before the request can go on.
+        return recompute_s - iteration_s > max(
+            cost.copy_s(missing), NEGLIGIBLE_SHARE * iteration_s
+        )
+
+    def insert_by_arrival(self, request: Request) -> None:
+        """Puts a request into the upstream queue where its arrival says."""
         if self._is_blocked_waiting_status(request.status):
             self.deferred_waiting.add(request)
         queue = self.kv_holding_waiting if self._holds_kv_blocks(request) else self.waiting
@@ -253,92 +326,10 @@ class InterceptMixin(Scheduler):
             place -= 1
         queue.insert(place, request)
 
-    def _account_resumes(self, output: SchedulerOutput) -> None:
-        for new in output.scheduled_new_reqs:
-            if (resume := self._resumes.pop(new.req_id, None)) is None:
-                continue
-            parked, parked_s = resume
-            recomputed = max(parked.context_tokens - new.num_computed_tokens, 0)
-            preserved = parked.disposition is Disposition.PRESERVE and not recomputed
-            self.telemetry.resumed += 1
-            self.telemetry.resumed_preserved += preserved
-            self.telemetry.context_tokens += parked.context_tokens
-            self.telemetry.recomputed_tokens += recomputed
-            self._reports[new.req_id] = ResumeReport(
-                context="preserved" if preserved else "discarded",
-                context_tokens=parked.context_tokens,
-                recomputed_tokens=recomputed,
-                parked_s=parked_s,
-            )
-
-    def _attach_reports(self, outputs: dict[int, EngineCoreOutputs]) -> None:
-        # On every output of the turn: vLLM merges the outputs that a slow reader has not
-        # taken, and keeps this field of the last one alone.
-        for batch in outputs.values():
-            for output in batch.outputs:
-                report = self._reports.get(output.request_id)
-                if report is None:
-                    continue
-                # The one free-form field that reaches the request's RequestOutput.
-                output.kv_transfer_params = {
-                    **(output.kv_transfer_params or {}),
-                    "intercept": report.as_dict(),
-                }
-                if output.finish_reason is not None:
-                    del self._reports[output.request_id]
-
-    # -- memory pressure ---------------------------------------------------------------
-
-    def _reclaim_one(self, requester: Request) -> bool:
-        """Frees one context so that ``requester`` can go on without a preemption.
-
-        Parked contexts go first. Then those of requests that stand behind it and wait with
-        blocks in hand: otherwise two half-resumed requests could each wait for the other's
-        blocks. For a request that is not running yet nothing is taken unless it will fit.
-        """
-        if requester.status != RequestStatus.RUNNING and not self._would_fit(requester):
-            return False
-        if (victim := self.parked.victim()) is not None:
-            self._discard(victim)
-            self.telemetry.reclaimed += 1
-            return True
-        later = self._holders_behind(requester)
-        if not later:
-            return False
-        self._release(max(later, key=self._place))
-        self.telemetry.reclaimed += 1
-        return True
-
-    def _would_fit(self, requester: Request) -> bool:
-        groups = len(self.kv_cache_config.kv_cache_groups)
-        needed = cdiv(requester.num_tokens, self.block_size) * groups
-        needed -= self._device_blocks(requester)
-        behind = self._holders_behind(requester)
-        owners = [parked.request for parked in self.parked] + behind
-        free_blocks = self.kv_cache_manager.block_pool.get_num_free_blocks()
-        return needed <= free_blocks + sum(map(self._device_blocks, owners))
-
-    def _holders_behind(self, requester: Request) -> list[Request]:
-        place = self._place(requester)
-        return [r for r in self._waiting_holders() if self._place(r) > place]
-
-    def _place(self, request: Request) -> tuple[int, float, str]:
+    def place(self, request: Request) -> tuple[int, float, str]:
         """Where a request stands in the order that vLLM's policy gives."""
         priority = request.priority if self.policy is SchedulingPolicy.PRIORITY else 0
         return (priority, request.arrival_time, request.request_id)
-
-    def _waiting_holders(self) -> list[Request]:
-        return [
-            request
-            for request in self.kv_holding_waiting
-            if request.status == RequestStatus.WAITING
-        ]
-
-    def _release(self, holder: Request) -> None:
-        self.kv_holding_waiting.remove_request(holder)
-        self._free_request_blocks(holder)
-        holder.num_computed_tokens = 0
-        self._insert_by_arrival(holder)
 
     def reset_prefix_cache(
         self, reset_running_requests: bool = False, reset_connector: bool = False
@@ -346,9 +337,12 @@ class InterceptMixin(Scheduler):
         """Upstream preempts what runs, as after new weights, and fails over other holders."""
         if reset_running_requests:
             for parked in self.parked:
-                self._discard(parked)
-            for holder in self._waiting_holders():
-                self._release(holder)
+                self.discard(parked)
+            if self.swapper is not None:
+                for lost in self.swapper.give_up_returning():
+                    self.insert_by_arrival(lost)
+            for holder in self._pressure.waiting_holders():
+                self._pressure.release(holder)
         return super().reset_prefix_cache(reset_running_requests, reset_connector)
 
     # -- end ---------------------------------------------------------------------------
@@ -362,20 +356,34 @@ class InterceptMixin(Scheduler):
         else:
             ids = [request_ids] if isinstance(request_ids, str) else list(request_ids)
         for request_id in ids:
-            self._reports.pop(request_id, None)
+            self._resumes.aborted(request_id)
             if (parked := self.parked.pop(request_id)) is not None:
+                self.device.account(parked)
                 parked.request.status = RequestStatus.WAITING
+                if self.swapper is not None:
+                    self.swapper.abort(parked)
         return super().finish_requests(ids, finished_status)
 
     def has_finished_requests(self) -> bool:
         """Upstream takes whom it finds in no queue for finished, and steps without a rest."""
         if self.finished_req_ids or self.connector is None:
             return bool(self.finished_req_ids)
-        return len(self.requests) > sum(self.get_request_counts()) + len(self.parked)
+        held = len(self.parked)
+        if self.swapper is not None:
+            held += len(self.swapper.returning)
+        return len(self.requests) > sum(self.get_request_counts()) + held
+
+    def has_requests(self) -> bool:
+        """Upstream rests when no request is queued; copies may be under way then."""
+        return super().has_requests() or (self.swapper is not None and self.swapper.busy)
 
     def _free_request(self, request: Request, delay_free_blocks: bool = False) -> Any:
-        """Remembers an ended session, whose client has still to close it."""
+        """Remembers an ended session, whose client has still to close it, and keeps blocks
+        into which a copy is being made."""
         if SessionMark.of(request) is not None:
             self._ended_sessions.add(request.request_id)
-        self._resumes.pop(request.request_id, None)
+        self._resumes.ended(request.request_id)
+        self.iterations.forget(request.request_id)
+        if self.swapper is not None and self.swapper.abort_return(request):
+            delay_free_blocks = True
         return super()._free_request(request, delay_free_blocks)

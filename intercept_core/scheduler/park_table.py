@@ -1,55 +1,34 @@
 """The intercepted requests, kept outside the scheduler's own queues."""
 
+import itertools
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from vllm.v1.request import Request
+from intercept_core.scheduler.parked import Parked
+from intercept_core.scheduler.worth_order import WorthOrder
 
-from intercept_core.policy.types import Disposition, ParkedContext
-
-
-@dataclass(slots=True, kw_only=True)
-class Parked:
-    """A request between its interception and its resume.
-
-    Attributes:
-        request: vLLM's request.
-        key: The session's name outside the engine.
-        since_s: When it was parked (the scheduler's clock).
-        context_tokens: Tokens whose KV was computed at that moment.
-        disposition: What was decided last.
-        eta_s: Expected time of the result (the scheduler's clock); None when unknown.
-        kind: The augmentation it waits for; None until reported.
-    """
-
-    request: Request
-    key: str
-    since_s: float
-    context_tokens: int
-    disposition: Disposition = Disposition.PRESERVE
-    eta_s: float | None = None
-    kind: str | None = None
-
-    def view(self, device_blocks: int) -> ParkedContext:
-        """What a policy may see of it."""
-        return ParkedContext(
-            request_id=self.request.request_id,
-            disposition=self.disposition,
-            kind=self.kind,
-            context_tokens=self.context_tokens,
-            device_blocks=device_blocks,
-            arrival_s=self.request.arrival_time,
-            parked_s=self.since_s,
-            eta_s=self.eta_s,
-        )
+SHOWN_FRESH = 64
+"""Most contexts with news that a policy sees in one iteration."""
+SHOWN_AGAIN = 32
+"""Most others: a policy looks at thousands by turns, so that an iteration stays short."""
 
 
 class ParkTable:
-    """Parked requests by engine id and by session key."""
+    """Parked requests by engine id and by session key, in two orders.
+
+    Attributes:
+        held_blocks: Device blocks that parked requests hold.
+    """
 
     def __init__(self) -> None:
         self._by_id: dict[str, Parked] = {}
         self._id_of_key: dict[str, str] = {}
+        self._fresh: dict[str, None] = {}
+        self._turns: deque[str] = deque()
+        self._has_turn: set[str] = set()
+        self._by_worth = WorthOrder()
+        self._spare_by_worth = WorthOrder()
+        self.held_blocks = 0
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -66,41 +45,81 @@ class ParkTable:
 
     def add(self, parked: Parked) -> None:
         """Parks a request that is not parked yet."""
-        request_id = parked.request.request_id
+        request_id = parked.request_id
         assert request_id not in self._by_id, f"{request_id} is parked already"
         self._by_id[request_id] = parked
         self._id_of_key[parked.key] = request_id
+        self._fresh[request_id] = None
+        self.held_blocks += parked.device_blocks
+        self.rank(parked)
 
     def pop(self, request_id: str) -> Parked | None:
         """Takes a request out; None if it is not parked."""
         parked = self._by_id.pop(request_id, None)
         if parked is not None:
             self._id_of_key.pop(parked.key, None)
+            self._fresh.pop(request_id, None)
+            self._by_worth.discard(parked)
+            self._spare_by_worth.discard(parked)
+            self.held_blocks -= parked.device_blocks
         return parked
 
-    def report(self, key: str, *, eta_s: float | None = None, kind: str | None = None) -> bool:
+    def report(
+        self,
+        key: str,
+        *,
+        eta_s: float | None = None,
+        kind: str | None = None,
+        declared_s: float | None = None,
+    ) -> bool:
         """Notes what the bus knows of session ``key``; False if it is not parked."""
         parked = self._by_id.get(self._id_of_key.get(key, ""))
         if parked is None:
             return False
         parked.eta_s = eta_s
         parked.kind = kind or parked.kind
+        parked.declared_s = parked.declared_s if declared_s is None else declared_s
+        self._fresh[parked.request_id] = None
         return True
 
-    def victim(self) -> Parked | None:
-        """Whose context memory pressure takes first, or None if nobody holds one.
+    def next_shown(self) -> list[Parked]:
+        """Whom a policy shall look at now, in order of original arrival.
 
-        The one expected back last loses least by a recompute that starts later; without an
-        estimate it may be a human, so it counts as later than any estimate. Ties go against
-        the latest arrival.
+        Takes a bounded time however many are parked.
         """
-        held = [parked for parked in self if parked.disposition is Disposition.PRESERVE]
-        return max(
-            held,
-            key=lambda parked: (
-                parked.eta_s is None,
-                parked.eta_s or 0.0,
-                parked.request.arrival_time,
-            ),
-            default=None,
-        )
+        shown: dict[str, Parked] = {}
+        for request_id in list(itertools.islice(self._fresh, SHOWN_FRESH)):
+            del self._fresh[request_id]
+            shown[request_id] = self._by_id[request_id]
+        for _ in range(min(SHOWN_AGAIN, len(self._turns))):
+            request_id = self._turns.popleft()
+            self._has_turn.discard(request_id)
+            if (parked := self._by_id.get(request_id)) is not None:
+                shown[request_id] = parked
+        self._turns.extend(id_ for id_ in shown if id_ not in self._has_turn)
+        self._has_turn.update(shown)
+        return sorted(shown.values(), key=lambda parked: parked.request.arrival_time)
+
+    def rank(self, parked: Parked) -> None:
+        """Notes that the worth of a context has changed, or where its blocks are."""
+        if parked.request_id not in self._by_id:
+            return
+        if parked.device_blocks:
+            self._by_worth.push(parked)
+        if parked.spare_blocks:
+            self._spare_by_worth.push(parked)
+
+    def resize(self, parked: Parked, device_blocks: int) -> None:
+        """Notes that ``parked`` holds ``device_blocks`` from now on."""
+        if parked.request_id in self._by_id:
+            self.held_blocks += device_blocks - parked.device_blocks
+        parked.device_blocks = device_blocks
+        self.rank(parked)
+
+    def spare_victim(self) -> Parked | None:
+        """The context of least worth whose loss on the device costs no recomputation."""
+        return self._spare_by_worth.lowest(lambda parked: parked.spare_blocks > 0)
+
+    def victim(self) -> Parked | None:
+        """The context of least worth, or None if nobody holds one on the device."""
+        return self._by_worth.lowest(lambda parked: parked.device_blocks > 0)

@@ -2,12 +2,14 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vllm import SamplingParams
+from vllm.distributed.kv_transfer import kv_transfer_state
 from vllm.engine.arg_utils import EngineArgs
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest
 from vllm.v1.engine.core import EngineCore
@@ -58,7 +60,9 @@ class InProcessEngine:
             scheduler_cls=f"intercept_core.scheduler.Intercept{kind}Scheduler",
             **(args | engine_args),
         ).create_engine_config()
-        self.core = EngineCore(config, Executor.get_class(config), log_stats=False)
+        self._connector: Any = None
+        with self._own_connector():
+            self.core = EngineCore(config, Executor.get_class(config), log_stats=False)
         assert isinstance(self.core.scheduler, InterceptMixin)
         if async_scheduling:
             self._keep_a_step_in_flight()
@@ -112,8 +116,9 @@ class InProcessEngine:
 
     def step(self) -> list[EngineCoreOutput]:
         """One iteration; returns its outputs."""
-        outputs, executed = self.core.step_fn()
-        self.core.post_step(model_executed=executed)
+        with self._own_connector():
+            outputs, executed = self.core.step_fn()
+            self.core.post_step(model_executed=executed)
         flat = [output for batch in (outputs or {}).values() for output in batch.outputs]
         for output in flat:
             turn = self.turns[output.request_id][-1]
@@ -158,6 +163,22 @@ class InProcessEngine:
     def free_blocks(self) -> int:
         """KV blocks that can be allocated."""
         return self.scheduler.kv_cache_manager.block_pool.get_num_free_blocks()
+
+    @contextmanager
+    def _own_connector(self) -> Iterator[None]:
+        """vLLM keeps a process's connector in a global; here every engine has its own."""
+        others = kv_transfer_state._KV_CONNECTOR_AGENT
+        kv_transfer_state._KV_CONNECTOR_AGENT = self._connector
+        try:
+            yield
+        finally:
+            self._connector = kv_transfer_state._KV_CONNECTOR_AGENT
+            kv_transfer_state._KV_CONNECTOR_AGENT = others
+
+    @property
+    def worker_connector(self) -> Any:
+        """The worker's side of the KV connector."""
+        return self._connector
 
     def _keep_a_step_in_flight(self) -> None:
         """vLLM turns asynchronous scheduling off on CPUs, where nothing runs beside Python.

@@ -64,7 +64,7 @@ def test_a_policy_of_ones_own_is_found_by_path() -> None:
 
 
 BAD = {
-    "unknown": ("keep", {}, r"'keep' is not known; choose one of discard, preserve"),
+    "unknown": ("keep", {}, r"'keep' is not known; choose one of adaptive, budgeted_swap"),
     "no module": ("no.such:Policy", {}, r"'no.such:Policy' cannot be imported"),
     "no class": ("intercept_core.policy.discard:Nothing", {}, "cannot be imported"),
     "no policy": ("builtins:dict", {}, "is not a subclass of Policy"),

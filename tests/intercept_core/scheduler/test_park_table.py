@@ -4,8 +4,8 @@ import pytest
 from vllm import SamplingParams
 from vllm.v1.request import Request
 
-from intercept_core.policy.types import Disposition
-from intercept_core.scheduler.park_table import Parked, ParkTable
+from intercept_core.scheduler.park_table import ParkTable
+from intercept_core.scheduler.parked import Parked
 
 
 def parked(name: str, *, arrival: float = 0.0, **fields: Any) -> Parked:
@@ -16,7 +16,8 @@ def parked(name: str, *, arrival: float = 0.0, **fields: Any) -> Parked:
         pooling_params=None,
         arrival_time=arrival,
     )
-    return Parked(request=request, key=f"key-{name}", since_s=0.0, context_tokens=3, **fields)
+    fields = {"blocks": 4, "device_blocks": 4} | fields
+    return Parked(request=request, key=f"key-{name}", since_s=0.0, context_tokens=64, **fields)
 
 
 def victim_of(*entries: Parked) -> str | None:
@@ -27,12 +28,53 @@ def victim_of(*entries: Parked) -> str | None:
     return None if victim is None else victim.request.request_id
 
 
-def test_the_one_expected_last_is_the_victim() -> None:
-    assert victim_of(parked("a", eta_s=5.0), parked("b", eta_s=50.0)) == "b"
+def test_the_one_of_least_worth_is_the_victim() -> None:
+    assert victim_of(parked("a", worth=5.0), parked("b", worth=-5.0)) == "b"
 
 
-def test_an_unknown_return_counts_as_the_latest() -> None:
-    assert victim_of(parked("a", eta_s=1e9), parked("b")) == "b"
+def test_a_changed_worth_counts() -> None:
+    table = ParkTable()
+    first, second = parked("a", worth=1.0), parked("b", worth=2.0)
+    table.add(first)
+    table.add(second)
+    first.worth = 3.0
+    table.rank(first)
+    assert table.victim() is second
+    table.pop("b")
+    assert table.victim() is first
+
+
+def test_what_the_host_has_too_is_spare() -> None:
+    table = ParkTable()
+    mirrored = parked("a", worth=9.0)
+    table.add(mirrored)
+    table.add(parked("b", worth=1.0))
+    assert table.spare_victim() is None
+    mirrored.host_slots += [7, 8]
+    table.rank(mirrored)
+    assert table.spare_victim() is mirrored
+    assert mirrored.spare_blocks == 2
+    table.resize(mirrored, 2)
+    assert table.spare_victim() is None
+    assert table.held_blocks == 6
+
+
+def test_thousands_are_shown_by_turns() -> None:
+    table = ParkTable()
+    for number in range(500):
+        table.add(parked(str(number), arrival=float(-number)))
+    seen: set[str] = set()
+    most = 0
+    for _ in range(40):
+        shown = table.next_shown()
+        arrivals = [entry.request.arrival_time for entry in shown]
+        assert arrivals == sorted(arrivals)
+        most = max(most, len(shown))
+        seen |= {entry.request_id for entry in shown}
+    assert len(seen) == 500
+    assert most <= 96
+    table.report("key-499", eta_s=1.0)
+    assert "499" in {entry.request_id for entry in table.next_shown()}
 
 
 def test_ties_go_against_the_latest_arrival() -> None:
@@ -40,7 +82,7 @@ def test_ties_go_against_the_latest_arrival() -> None:
 
 
 def test_who_holds_nothing_is_no_victim() -> None:
-    assert victim_of(parked("a", disposition=Disposition.DISCARD)) is None
+    assert victim_of(parked("a", device_blocks=0)) is None
     assert victim_of() is None
 
 

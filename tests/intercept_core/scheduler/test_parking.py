@@ -11,6 +11,7 @@ from script import random_ids
 from vllm.v1.request import RequestStatus
 
 from intercept_core.policy.discard import Discard
+from intercept_core.policy.improved_discard import ImprovedDiscard
 from intercept_core.policy.preserve import Preserve
 from intercept_core.scheduler.control import handle, snapshot
 
@@ -83,7 +84,7 @@ def test_discard_releases_at_once(engine: InProcessEngine, rng: random.Random) -
 
 
 def test_the_earlier_arrival_resumes_first(engine: InProcessEngine, rng: random.Random) -> None:
-    engine.scheduler.intercept_policy = Discard()
+    engine.scheduler.intercept_policy = ImprovedDiscard()
     early = park(engine, random_ids(rng, 30))
     late = park(engine, random_ids(rng, 30))
     engine.add("newcomer", random_ids(rng, 30), max_tokens=1, ignore_eos=True)
@@ -94,6 +95,18 @@ def test_the_earlier_arrival_resumes_first(engine: InProcessEngine, rng: random.
     engine.run_until(lambda: all(map(engine.ended, (early, late, "newcomer"))))
     engine.close(early)
     engine.close(late)
+
+
+def test_a_policy_that_requeues_puts_a_resumed_request_last(
+    engine: InProcessEngine, rng: random.Random
+) -> None:
+    engine.scheduler.intercept_policy = Discard()
+    early = park(engine, random_ids(rng, 30))
+    engine.add("newcomer", random_ids(rng, 30), max_tokens=1, ignore_eos=True)
+    resume(engine, early, random_ids(rng, 5), 2)
+    assert [r.request_id for r in engine.scheduler.waiting] == ["newcomer", early]
+    engine.run_until(lambda: engine.ended(early) and engine.ended("newcomer"))
+    engine.close(early)
 
 
 def test_pressure_takes_parked_contexts_before_running_ones(

@@ -1,0 +1,75 @@
+"""Min-waste on an engine that keeps what nobody needs yet."""
+
+from collections.abc import Mapping, Sequence
+
+from intercept_core.policy.base import Policy
+from intercept_core.policy.duration import (
+    Declared,
+    DurationEstimator,
+    Elapsed,
+    FirstOf,
+    LiveEta,
+    Profile,
+    Survival,
+)
+from intercept_core.policy.types import (
+    CostModel,
+    Decisions,
+    Disposition,
+    EngineState,
+    ParkedContext,
+)
+from intercept_core.policy.waste import recompute_s
+
+SHORTEST_S = 1e-3
+"""Nothing is expected sooner, so that ratios stay finite."""
+
+
+class Adaptive(Policy):
+    """Releases nothing before somebody needs the memory, and copies ahead of need.
+
+    A context that the host has too can go at once and costs a copy to bring back; so copies
+    are made while there is bandwidth, for those first whom pressure would take first. What
+    has no copy when memory is short goes in the order of its worth: the time to restore it,
+    in which all others wait too, for each block-second that its release gives.
+
+    Args:
+        seconds: Known durations, kind by kind, used before there is a history.
+    """
+
+    name = "adaptive"
+
+    def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
+        self._durations = self._estimator(seconds or {})
+
+    @staticmethod
+    def _estimator(seconds: Mapping[str, float]) -> DurationEstimator:
+        return FirstOf([LiveEta(), Survival(), Declared(), Profile(seconds), Elapsed()])
+
+    def observe(self, kind: str | None, duration_s: float) -> None:
+        self._durations.observe(kind, duration_s)
+
+    def decide(
+        self, parked: Sequence[ParkedContext], state: EngineState, cost: CostModel
+    ) -> Decisions:
+        now_s = state.now_s
+        other_tokens = state.running_tokens
+        batch_tokens = state.batch_tokens
+        copies = state.total_host_blocks > 0
+        iteration_s = cost.forward_s(batch_tokens, other_tokens)
+        worth: dict[str, float] = {}
+        to_copy: list[tuple[float, str]] = []
+        for context in parked:
+            if not context.device_blocks:
+                continue
+            remaining_s = self._durations.remaining_s(context, now_s) or 0.0
+            restore_s = recompute_s(context.context_tokens, batch_tokens, other_tokens, cost)
+            waste = restore_s * (context.context_tokens / 2 + other_tokens)
+            value = waste / (
+                max(remaining_s, SHORTEST_S) * context.device_blocks * state.block_tokens
+            )
+            worth[context.request_id] = value
+            if copies and remaining_s > iteration_s + cost.copy_s(context.device_blocks):
+                to_copy.append((value, context.request_id))
+        to_copy.sort()
+        return Decisions({id_: Disposition.MIRROR for _, id_ in to_copy}, worth)

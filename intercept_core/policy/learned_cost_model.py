@@ -1,0 +1,126 @@
+"""Costs that are measured where they arise."""
+
+from collections import deque
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from intercept_core.policy.cost_model import LinearCostModel
+
+FORGETTING = 0.999
+"""Weight of an iteration relative to the next one: about a thousand are remembered."""
+PRIOR_WEIGHT = 20.0
+"""How many iterations the prior counts for at the beginning."""
+REFIT_EVERY = 32
+OUTLIER = 4.0
+"""An observation counts as at most so many times what was expected: a hiccup of the machine
+must not spoil the fit, and a lasting change still moves it."""
+COPY_MEMORY = 0.95
+ERRORS_KEPT = 512
+
+
+class LearnedCostModel:
+    """A linear model of iterations that follows them by weighted least squares.
+
+    Each observation counts by its relative error, so that short and long iterations are fitted
+    alike. Coefficients are never negative.
+
+    Args:
+        prior: Where to start from: a measured profile, or careful guesses.
+        saturation_tokens: S, if it is known; else the number of query tokens whose own time
+            equals the fixed time of an iteration.
+    """
+
+    def __init__(
+        self, prior: LinearCostModel | None = None, saturation_tokens: int | None = None
+    ) -> None:
+        prior = prior or LinearCostModel()
+        self._saturation_tokens = saturation_tokens
+        self._coefficients = (prior.iteration_s, prior.token_s, prior.context_token_s)
+        self._block_copy_s = prior.block_copy_s
+        self._normal = np.zeros((3, 3))
+        self._moment = np.zeros(3)
+        self._since_fit = 0
+        self._errors: deque[float] = deque(maxlen=ERRORS_KEPT)
+        for query, context in ((1, 0), (64, 4096), (512, 16384), (1024, 1024)):
+            self._add((1.0, query, context), prior.forward_s(query, context), PRIOR_WEIGHT / 4)
+
+    def forward_s(self, query_tokens: int, context_tokens: int) -> float:
+        """See :class:`~intercept_core.policy.types.CostModel`."""
+        fixed, query, context = self._coefficients
+        return fixed + query * query_tokens + context * context_tokens
+
+    def copy_s(self, blocks: int) -> float:
+        """See :class:`~intercept_core.policy.types.CostModel`."""
+        return self._block_copy_s * blocks
+
+    @property
+    def saturation_tokens(self) -> int:
+        """See :class:`~intercept_core.policy.types.CostModel`."""
+        if self._saturation_tokens is not None:
+            return self._saturation_tokens
+        fixed, query, _ = self._coefficients
+        return max(int(fixed / max(query, 1e-9)), 1)
+
+    @property
+    def relative_error(self) -> float | None:
+        """Median relative error of the latest predictions; None before any."""
+        return median(self._errors) if self._errors else None
+
+    def observe_iteration(self, query_tokens: int, context_tokens: int, seconds: float) -> None:
+        """Learns that an iteration took ``seconds``."""
+        expected_s = self.forward_s(query_tokens, context_tokens)
+        self._errors.append(abs(expected_s - seconds) / seconds)
+        self._normal *= FORGETTING
+        self._moment *= FORGETTING
+        self._add((1.0, query_tokens, context_tokens), min(seconds, OUTLIER * expected_s), 1.0)
+        self._since_fit += 1
+        if self._since_fit >= REFIT_EVERY:
+            self._since_fit = 0
+            self._fit()
+
+    def observe_copy(self, blocks: int, seconds: float) -> None:
+        """Learns that a copy of ``blocks`` one way took ``seconds``."""
+        block_s = min(seconds / blocks, OUTLIER * self._block_copy_s)
+        self._block_copy_s = COPY_MEMORY * self._block_copy_s + (1 - COPY_MEMORY) * block_s
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form of a profile."""
+        fixed, query, context = self._coefficients
+        return {
+            "iteration_s": fixed,
+            "token_s": query,
+            "context_token_s": context,
+            "block_copy_s": self._block_copy_s,
+            "saturation_tokens": self.saturation_tokens,
+        }
+
+    def _add(self, features: tuple[float, float, float], seconds: float, weight: float) -> None:
+        row = np.array(features)
+        scaled = weight / seconds**2
+        self._normal += scaled * np.outer(row, row)
+        self._moment += scaled * seconds * row
+
+    def _fit(self) -> None:
+        # Non-negative by an active set: a negative coefficient is held at zero, the rest
+        # fitted again.
+        active = [0, 1, 2]
+        while active:
+            normal = self._normal[np.ix_(active, active)]
+            scale = np.sqrt(np.diag(normal))
+            ridge = 1e-9 * np.eye(len(active))
+            fitted = np.linalg.solve(
+                normal / np.outer(scale, scale) + ridge, self._moment[active] / scale
+            )
+            fitted /= scale
+            if (fitted >= 0).all():
+                break
+            del active[int(np.argmin(fitted * scale))]
+        coefficients = np.zeros(3)
+        coefficients[active] = fitted
+        self._coefficients = (
+            max(float(coefficients[0]), 1e-6),
+            max(float(coefficients[1]), 1e-9),
+            float(coefficients[2]),
+        )

@@ -1,0 +1,53 @@
+"""Keeps contexts for a time to live, as Continuum does."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from intercept_core.policy.base import Policy
+from intercept_core.policy.types import (
+    CostModel,
+    Decisions,
+    Disposition,
+    EngineState,
+    ParkedContext,
+)
+
+HISTORY = 128
+
+
+class Ttl(Policy):
+    """Preserves until most interceptions of the kind would have ended, then discards.
+
+    Args:
+        quantile: Share of the kind's past interceptions that end within the time to live.
+        default_s: Time to live of a kind without a history.
+    """
+
+    name = "ttl"
+    yields = False
+
+    def __init__(self, quantile: float = 0.9, default_s: float = 2.0) -> None:
+        self._quantile = quantile
+        self._default_s = default_s
+        self._history: dict[str | None, deque[float]] = {}
+        self._ttl_s: dict[str | None, float] = {}
+
+    def observe(self, kind: str | None, duration_s: float) -> None:
+        history = self._history.setdefault(kind, deque(maxlen=HISTORY))
+        history.append(duration_s)
+        ordered = sorted(history)
+        place = min(int(self._quantile * len(ordered)), len(ordered) - 1)
+        # A context that a long interception holds is not worth a long wait.
+        self._ttl_s[kind] = min(ordered[place], self._default_s)
+
+    def decide(
+        self, parked: Sequence[ParkedContext], state: EngineState, cost: CostModel
+    ) -> Decisions:
+        return Decisions(
+            {
+                context.request_id: Disposition.DISCARD
+                for context in parked
+                if state.now_s - context.parked_s
+                > self._ttl_s.get(context.kind, self._default_s)
+            }
+        )

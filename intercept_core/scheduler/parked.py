@@ -1,0 +1,87 @@
+"""One intercepted request, and where its context is."""
+
+from dataclasses import dataclass, field
+
+from vllm.v1.request import Request
+
+from intercept_core.policy.types import Disposition, ParkedContext
+from intercept_core.swap.block_copy import BlockCopy
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Parked:
+    """A request between its interception and the return of its context.
+
+    The device holds a head of the context, the host finished copies of a tail; both may
+    overlap. Blocks in neither are lost and will be computed again.
+
+    Attributes:
+        request: vLLM's request.
+        key: The session's name outside the engine.
+        since_s: When it was parked (the scheduler's clock).
+        context_tokens: Tokens whose KV was computed at that moment.
+        blocks: Blocks of that context.
+        device_blocks: How many of them, from the first on, the device holds.
+        host_slots: Where the host's copies are: of the last block first.
+        copy: Its copy in flight; it never has two.
+        disposition: What was decided last.
+        worth: See :attr:`~intercept_core.policy.types.Decisions.worth`.
+        eta_s: Expected time of the result (the scheduler's clock); None when unknown.
+        declared_s: The duration that the augmentation declares as typical.
+        returns_s: The true time of the result, which only experiments tell.
+        kind: The augmentation it waits for; None until reported.
+        held_since_s: Since when it has held ``device_blocks``.
+        resumed_s: When its result came; None before.
+        swapped_out: Blocks copied to the host.
+        swapped_in: Blocks copied back.
+    """
+
+    request: Request
+    key: str
+    since_s: float
+    context_tokens: int
+    blocks: int
+    device_blocks: int
+    host_slots: list[int] = field(default_factory=list)
+    copy: BlockCopy | None = None
+    disposition: Disposition = Disposition.PRESERVE
+    worth: float = float("-inf")
+    eta_s: float | None = None
+    declared_s: float | None = None
+    returns_s: float | None = None
+    kind: str | None = None
+    held_since_s: float = 0.0
+    resumed_s: float | None = None
+    swapped_out: int = 0
+    swapped_in: int = 0
+
+    @property
+    def request_id(self) -> str:
+        """The engine's id."""
+        return self.request.request_id
+
+    @property
+    def first_host_block(self) -> int:
+        """The host has this block of the context and all after it."""
+        return self.blocks - len(self.host_slots)
+
+    @property
+    def spare_blocks(self) -> int:
+        """Device blocks that can go without a loss."""
+        return max(self.device_blocks - self.first_host_block, 0)
+
+    def view(self) -> ParkedContext:
+        """What a policy may see of it."""
+        return ParkedContext(
+            request_id=self.request.request_id,
+            disposition=self.disposition,
+            kind=self.kind,
+            context_tokens=self.context_tokens,
+            device_blocks=self.device_blocks,
+            host_blocks=len(self.host_slots),
+            arrival_s=self.request.arrival_time,
+            parked_s=self.since_s,
+            eta_s=self.eta_s,
+            declared_s=self.declared_s,
+            returns_s=self.returns_s,
+        )
