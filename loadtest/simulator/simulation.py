@@ -18,7 +18,7 @@ from loadtest.simulator.fake_worker import TRIGGER, FakeCopies, FakeWorker
 from loadtest.simulator.hardware import Hardware
 from loadtest.simulator.virtual_engine import BLOCK_TOKENS, block_hasher, make_scheduler
 from loadtest.workloads.conversation import Conversation
-from loadtest.workloads.six_kinds import KINDS
+from loadtest.workloads.six_kinds import REPORTING_KINDS
 
 STOCK = "stock"
 """In place of a policy: vLLM's own scheduler, to which a resume is a new request."""
@@ -250,7 +250,7 @@ class Simulation:
         if parked is None:
             raise RuntimeError(f"request {name} was not parked at its interception")
         parked.returns_s = returns_s
-        tells = self._reports_etas and kind in KINDS and KINDS[kind].reports
+        tells = self._reports_etas and kind in REPORTING_KINDS
         scheduler.parked.report(name, kind=kind, eta_s=returns_s if tells else None)
 
     def _summary(self) -> Outcome:
