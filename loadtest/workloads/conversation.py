@@ -19,7 +19,7 @@ class Interception(BaseModel):
 
     kind: str
     seconds: float = Field(ge=0)
-    return_tokens: int = Field(ge=0)
+    return_tokens: int = Field(ge=1)
 
 
 class Segment(BaseModel):

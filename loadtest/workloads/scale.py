@@ -44,7 +44,7 @@ class Scale:
             call = call.model_copy(
                 update={
                     "seconds": call.seconds * self.seconds,
-                    "return_tokens": call.return_tokens and self._fewer(call.return_tokens),
+                    "return_tokens": self._fewer(call.return_tokens),
                 }
             )
         return Segment(output_tokens=self._fewer(segment.output_tokens), interception=call)

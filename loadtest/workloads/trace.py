@@ -2,7 +2,7 @@
 
 A line holds ``kind``, ``prompt_tokens`` and ``segments``, each with ``output_tokens`` and, but
 for the last, an ``interception`` of ``kind``, ``seconds`` and ``return_tokens``. A request ends
-with its last segment, an interception of which is ignored.
+with its last segment, an interception of which is ignored; a result has one token at least.
 """
 
 from pathlib import Path
@@ -11,23 +11,35 @@ from random import Random
 from pydantic import BaseModel, Field, field_validator
 
 from loadtest.workloads.arrivals import poisson
-from loadtest.workloads.conversation import Conversation, Segment
+from loadtest.workloads.conversation import Conversation, Interception, Segment
 from loadtest.workloads.scale import Scale
+
+
+class _Interception(Interception):
+    @field_validator("return_tokens", mode="before")
+    @classmethod
+    def _at_least_one(cls, tokens: int) -> int:
+        # Differences of clipped lengths, which come out as zero or less now and then.
+        return max(tokens, 1)
+
+
+class _Segment(Segment):
+    interception: _Interception | None = None
 
 
 class _Line(BaseModel):
     kind: str
     prompt_tokens: int = Field(ge=1)
-    segments: list[Segment] = Field(min_length=1)
+    segments: list[_Segment] = Field(min_length=1)
 
     @field_validator("segments")
     @classmethod
-    def _only_the_last_ends(cls, segments: list[Segment]) -> list[Segment]:
+    def _only_the_last_ends(cls, segments: list[_Segment]) -> list[_Segment]:
         *before, last = segments
         if any(segment.interception is None for segment in before):
             raise ValueError("a segment without an interception must be the last")
         # Requests that were clipped at the source end with a call whose result nobody reads.
-        return [*before, Segment(output_tokens=last.output_tokens)]
+        return [*before, _Segment(output_tokens=last.output_tokens)]
 
 
 def from_trace(
