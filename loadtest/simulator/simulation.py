@@ -1,100 +1,54 @@
-"""Plays a workload against the production scheduler under a virtual clock."""
+"""One policy, one machine, one workload, under a virtual clock."""
 
 import heapq
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from statistics import median
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from vllm import SamplingParams
 from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.engine import EngineCoreOutput
-from vllm.v1.request import Request
 
-from intercept_core.scheduler import InterceptScheduler
-from intercept_core.scheduler.mark import SessionMark
-from loadtest.simulator.fake_worker import TRIGGER, FakeCopies, FakeWorker
+from loadtest.simulator.clients import Client, ResubmittingClient, SessionClient
+from loadtest.simulator.etas import Etas
+from loadtest.simulator.fake_worker import FakeWorker
 from loadtest.simulator.hardware import Hardware
-from loadtest.simulator.virtual_engine import BLOCK_TOKENS, block_hasher, make_scheduler
-from loadtest.workloads.conversation import Conversation
-from loadtest.workloads.six_kinds import REPORTING_KINDS
-
-STOCK = "stock"
-"""In place of a policy: vLLM's own scheduler, to which a resume is a new request."""
-
-
-@dataclass(slots=True)
-class Played:
-    """One conversation on its way.
-
-    Attributes:
-        conversation: What it is.
-        segment: Index of the present segment.
-        context: Its tokens so far, which only ``stock`` sends again.
-        first_token_s: When the first token came.
-        end_s: When the last came.
-    """
-
-    conversation: Conversation
-    segment: int = 0
-    context_tokens: int = 0
-    first_token_s: float | None = None
-    end_s: float | None = None
-
-    @property
-    def normalized_latency_s(self) -> float:
-        """End-to-end time without augmentations, for each token generated."""
-        assert self.end_s is not None
-        conversation = self.conversation
-        served_s = self.end_s - conversation.arrival_s - conversation.intercepted_s
-        return served_s / conversation.output_tokens
+from loadtest.simulator.kv_oracle import KvOracle
+from loadtest.simulator.outcome import Outcome, summarize
+from loadtest.simulator.played import Played
+from loadtest.simulator.virtual_engine import VirtualEngine
+from loadtest.simulator.virtual_scheduler import (
+    MAX_MODEL_LEN,
+    STOCK,
+    block_hasher,
+    make_scheduler,
+)
+from loadtest.workloads.conversation import Conversation, Interception
 
 
-@dataclass(slots=True, kw_only=True)
-class Outcome:
-    """What a run showed.
-
-    Attributes:
-        policy: Which.
-        completed: Conversations that ended within the window.
-        throughput_per_s: Of those, a second.
-        normalized_latency_s: Of each conversation that ended.
-        ttft_s: Of each that started.
-        forward_s: Time of all iterations.
-        recompute_s: Their share for tokens that had been computed before.
-        idle_share: Share of the device cache held by parked requests, over time.
-        telemetry: The scheduler's totals.
-        span_s: Virtual time.
-    """
-
-    policy: str
-    completed: int = 0
-    throughput_per_s: float = 0.0
-    normalized_latency_s: list[float] = field(default_factory=list)
-    ttft_s: list[float] = field(default_factory=list)
-    forward_s: float = 0.0
-    recompute_s: float = 0.0
-    idle_share: float = 0.0
-    telemetry: dict[str, float] = field(default_factory=dict)
-    span_s: float = 0.0
-
-    @property
-    def median_latency_s(self) -> float:
-        """Median normalized latency; infinite if nothing ended."""
-        return median(self.normalized_latency_s) if self.normalized_latency_s else float("inf")
+class _Event(NamedTuple):
+    time_s: float
+    ticket: int
+    played: Played
+    eta_s: float | None  # of a report; None for a segment that is asked for
 
 
 class Simulation:
-    """One policy, one machine, one workload.
+    """Plays a workload.
 
     Args:
-        hardware: The machine and model.
-        policy: A policy's name, or :data:`STOCK`.
+        hardware: The machine.
+        policy: A policy's name, ``package.module:Class``, or :data:`STOCK`.
         workload: What arrives.
         prefix_caching: vLLM's setting.
-        until_s: Stops then; else when all have ended.
-        reports_etas: Whether augmentations that can say when they will be done do so.
+        policy_options: Keyword arguments of the policy.
+        etas: What augmentations report; None for nothing.
+        check: Whether an oracle follows the content of every KV slot, which takes its time.
+
+    Raises:
+        ValueError: for a conversation that the machine can never hold.
+
+    Attributes:
+        engine: The engine.
     """
 
     def __init__(
@@ -104,172 +58,138 @@ class Simulation:
         workload: Sequence[Conversation],
         *,
         prefix_caching: bool = True,
-        until_s: float = float("inf"),
-        reports_etas: bool = True,
+        policy_options: Mapping[str, Any] | None = None,
+        etas: Etas | None = None,
+        check: bool = False,
     ) -> None:
-        self.now_s = 0.0
+        _refuse_too_long(workload, hardware)
         self._hardware = hardware
         self._policy = policy
-        self._until_s = until_s
-        self._reports_etas = reports_etas
-        self._scheduler: Scheduler = make_scheduler(
-            hardware, None if policy == STOCK else policy, prefix_caching=prefix_caching
-        )
-        if isinstance(self._scheduler, InterceptScheduler):
-            self._scheduler.clock = lambda: self.now_s
-        self._hasher = block_hasher() if prefix_caching else None
+        self._etas = etas
+
+        def scheduler(clock: Callable[[], float]) -> Scheduler:
+            return make_scheduler(
+                hardware,
+                policy,
+                clock,
+                prefix_caching=prefix_caching,
+                policy_options=policy_options,
+            )
+
+        self.oracle = _oracle(hardware) if check else None
         self._worker = FakeWorker()
-        self._copies = FakeCopies(hardware.block_copy_s(BLOCK_TOKENS))
-        self._played = {str(c.id): Played(c) for c in workload}
+        self.engine = VirtualEngine(hardware, scheduler, self._worker, self.oracle)
+        hasher = block_hasher(hardware) if prefix_caching else None
+        self._client: Client = (ResubmittingClient if policy == STOCK else SessionClient)(
+            hasher
+        )
+        self.played = [Played(conversation) for conversation in workload]
+        self._of = {played.name: played for played in self.played}
+        self._left = len(self.played)
         self._tickets = itertools.count()
-        self._events = [(c.arrival_s, next(self._tickets), str(c.id)) for c in workload]
+        self._events = [
+            _Event(played.conversation.arrival_s, next(self._tickets), played, None)
+            for played in self.played
+        ]
         heapq.heapify(self._events)
-        self._outcome = Outcome(policy=policy)
-        self._left = len(workload)
 
-    @property
-    def scheduler(self) -> Scheduler:
-        """The scheduler under test."""
-        return self._scheduler
-
-    def run(self) -> Outcome:
-        """Plays until the end.
+    def run(self, stop: Callable[[], bool] = lambda: False) -> Outcome:
+        """Plays until all conversations have ended, or ``stop`` says so after an iteration.
 
         Raises:
-            RuntimeError: if nothing can go on though requests are left.
+            RuntimeError: if nothing goes on though some are left.
+            LostContext: if the oracle finds one.
         """
-        while self._left and self.now_s < self._until_s:
-            while self._events and self._events[0][0] <= self.now_s:
-                self._send(heapq.heappop(self._events)[2])
-            if self._scheduler.has_requests():
-                self._iterate()
+        engine = self.engine
+        while self._left and not stop():
+            while self._events and self._events[0].time_s <= engine.now_s:
+                self._happen(heapq.heappop(self._events))
+            next_s = self._events[0].time_s if self._events else float("inf")
+            if engine.scheduler.has_requests():
+                for item in engine.iterate(next_s):
+                    self._receive(item)
             elif self._events:
-                self.now_s = self._events[0][0]
+                engine.now_s = next_s
             else:
-                raise RuntimeError(f"{self._left} requests are left and nothing goes on")
-        return self._summary()
+                raise RuntimeError(f"{self._left} conversations are left and nothing goes on")
+        if (ours := engine.intercepting) is not None:
+            for parked in ours.parked:
+                ours.device.account(parked)
+        return summarize(self._policy, self._hardware, engine, self.played)
 
-    def _iterate(self) -> None:
-        output = self._scheduler.schedule()
-        start_s = self._copies.start(output, self.now_s)
-        result = self._worker.run(output)
-        tokens = output.total_num_scheduled_tokens
-        if tokens:
-            context = sum(r.num_computed_tokens for r in self._scheduler.running)
-            forward_s = self._hardware.forward_s(tokens, context)
-            self._outcome.forward_s += forward_s
-            self._count_recomputed(output, forward_s)
-            self.now_s = start_s + forward_s
-        else:
-            self.now_s = max(self._next_news_s(), self.now_s)
-        self._copies.report(result, self.now_s)
-        for batch in self._scheduler.update_from_output(output, result).values():
-            for item in batch.outputs:
-                self._receive(item)
+    def drain(self) -> None:
+        """Lets the copies end that are still under way after the last conversation."""
+        while self.engine.scheduler.has_requests():
+            self.engine.iterate(float("inf"))
 
-    def _next_news_s(self) -> float:
-        event_s = self._events[0][0] if self._events else float("inf")
-        next_s = min(self._copies.next_end_s, event_s)
-        if next_s == float("inf"):
-            raise RuntimeError(f"{self._left} requests are left and the engine only spins")
-        return next_s
+    def _at(self, time_s: float, played: Played, eta_s: float | None = None) -> None:
+        heapq.heappush(self._events, _Event(time_s, next(self._tickets), played, eta_s))
 
-    def _count_recomputed(self, output: Any, forward_s: float) -> None:
-        # For vLLM a resumed request is new: all that it computes of the old context it had.
-        if self._policy != STOCK:
-            return
-        again = 0
-        for new in output.scheduled_new_reqs:
-            played = self._played[new.req_id.partition("/")[0]]
-            if played.segment:
-                again += max(played.context_tokens - new.num_computed_tokens, 0)
-        self._outcome.recompute_s += self._hardware.token_s * again
+    def _happen(self, event: _Event) -> None:
+        if event.eta_s is None:
+            self._send(event.played, event.time_s)
+        elif (ours := self.engine.intercepting) is not None:
+            ours.parked.report(event.played.name, eta_s=event.eta_s)
 
-    def _send(self, name: str) -> None:
-        played = self._played[name]
-        conversation = played.conversation
-        segment = conversation.segments[played.segment]
-        calls = segment.interception is not None
-        token = conversation.id + 2
-        if played.segment == 0:
-            tokens = conversation.prompt_tokens
-        else:
-            before = conversation.segments[played.segment - 1].interception
-            assert before is not None
-            tokens = before.return_tokens
-        stock = self._policy == STOCK
-        request_id = f"{name}/{played.segment}" if stock else name
-        self._worker.segment(request_id, token, segment.output_tokens, calls and not stock)
-        mark = SessionMark(
-            key=name, trigger_token_ids=frozenset({TRIGGER}), park_at_end_of_turn=False
+    def _send(self, played: Played, now_s: float) -> None:
+        played.context_tokens += played.new_tokens
+        played.sent_s = now_s
+        played.speaking = False
+        segment = played.segment
+        request = self._client.request(played, now_s)
+        played.requests.append(request)
+        self._worker.expect(
+            request.request_id,
+            played.name,
+            self._client.token(played),
+            segment.output_tokens,
+            calls=segment.interception is not None and request.resumable,
         )
-        prompt = (played.context_tokens if stock else 0) + tokens
-        params = SamplingParams(
-            temperature=0,
-            max_tokens=segment.output_tokens + (1 if calls and not stock else 0),
-            stop_token_ids=[] if stock else [TRIGGER],
-            ignore_eos=True,
-            extra_args=None if stock else mark.to_extra_args(),
-        )
-        played.context_tokens += tokens
-        self._scheduler.add_request(
-            Request(
-                request_id,
-                [token] * prompt,
-                params,
-                None,
-                arrival_time=self.now_s,
-                resumable=not stock,
-                block_hasher=self._hasher,
-            )
-        )
+        self.engine.scheduler.add_request(request)
 
     def _receive(self, item: EngineCoreOutput) -> None:
-        name = item.request_id.partition("/")[0]
-        played = self._played[name]
-        if played.first_token_s is None and item.new_token_ids:
-            played.first_token_s = self.now_s
+        played = self._of[item.request_id.partition("/")[0]]
+        now_s = self.engine.now_s
+        if item.new_token_ids:
+            played.heard(now_s)
         if item.finish_reason is None:
             return
-        segment = played.conversation.segments[played.segment]
+        segment = played.segment
         played.context_tokens += segment.output_tokens
         if segment.interception is None:
-            played.end_s = self.now_s
+            played.end_s = now_s
             self._left -= 1
+            self._worker.forget(item.request_id, played.name)
             return
-        played.segment += 1
-        returns_s = self.now_s + segment.interception.seconds
-        heapq.heappush(self._events, (returns_s, next(self._tickets), name))
-        self._report(name, segment.interception.kind, returns_s)
+        played.index += 1
+        self._intercept(played, segment.interception)
 
-    def _report(self, name: str, kind: str, returns_s: float) -> None:
-        scheduler = self._scheduler
-        if not isinstance(scheduler, InterceptScheduler):
+    def _intercept(self, played: Played, call: Interception) -> None:
+        now_s = self.engine.now_s
+        self._at(now_s + call.seconds, played)
+        ours = self.engine.intercepting
+        if ours is None:
             return
-        parked = scheduler.parked.get(name)
+        parked = ours.parked.get(played.name)
         if parked is None:
-            raise RuntimeError(f"request {name} was not parked at its interception")
-        parked.returns_s = returns_s
-        tells = self._reports_etas and kind in REPORTING_KINDS
-        scheduler.parked.report(name, kind=kind, eta_s=returns_s if tells else None)
+            raise RuntimeError(f"request {played.name} was not parked at its interception")
+        parked.returns_s = now_s + call.seconds
+        ours.parked.report(played.name, kind=call.kind)
+        if self._etas is not None:
+            for report in self._etas.of(call):
+                self._at(now_s + report.after_s, played, now_s + report.eta_s)
 
-    def _summary(self) -> Outcome:
-        outcome = self._outcome
-        ended = [p for p in self._played.values() if p.end_s is not None]
-        started = [p for p in self._played.values() if p.first_token_s is not None]
-        outcome.span_s = self.now_s
-        outcome.completed = len(ended)
-        outcome.throughput_per_s = len(ended) / self.now_s
-        outcome.normalized_latency_s = [p.normalized_latency_s for p in ended]
-        outcome.ttft_s = [
-            p.first_token_s - p.conversation.arrival_s
-            for p in started
-            if p.first_token_s is not None
-        ]
-        if isinstance(self._scheduler, InterceptScheduler):
-            telemetry = self._scheduler.telemetry
-            outcome.telemetry = telemetry.as_dict()
-            outcome.recompute_s = self._scheduler.iterations.recompute_s
-            blocks = self._scheduler.kv_cache_manager.block_pool.num_gpu_blocks
-            outcome.idle_share = telemetry.parked_block_s / (blocks * self.now_s)
-        return outcome
+
+def _oracle(hardware: Hardware) -> KvOracle:
+    return KvOracle(hardware.device_blocks, hardware.host_blocks, hardware.block_tokens)
+
+
+def _refuse_too_long(workload: Sequence[Conversation], hardware: Hardware) -> None:
+    # vLLM keeps a block for itself, and the token that ends a conversation has no KV.
+    most = min(MAX_MODEL_LEN, (hardware.device_blocks - 1) * hardware.block_tokens)
+    for conversation in workload:
+        if conversation.total_tokens >= most:
+            raise ValueError(
+                f"conversation {conversation.id} grows to {conversation.total_tokens} tokens, "
+                f"and this machine takes fewer than {most}"
+            )

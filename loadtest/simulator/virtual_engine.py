@@ -1,135 +1,119 @@
-"""vLLM's scheduler and KV cache manager without a model, under a virtual clock."""
+"""An engine core whose time is computed."""
 
-import json
-import os
-import tempfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import torch
-from vllm.config import VllmConfig
-from vllm.engine.arg_utils import EngineArgs
-from vllm.utils.hashing import sha256
-from vllm.v1.core.kv_cache_utils import get_request_block_hasher, init_none_hash
 from vllm.v1.core.sched.scheduler import Scheduler
-from vllm.v1.kv_cache_interface import (
-    FullAttentionSpec,
-    KVCacheConfig,
-    KVCacheGroupSpec,
-    KVCacheTensor,
-)
-from vllm.v1.structured_output import StructuredOutputManager
+from vllm.v1.engine import EngineCoreOutput
 
-from intercept_core.policy.cost_model import LinearCostModel
-from intercept_core.policy.learned_cost_model import LearnedCostModel
-from intercept_core.policy.registry import POLICIES
 from intercept_core.scheduler import InterceptScheduler
-from intercept_core.swap.host_pool import GIB
+from loadtest.simulator.fake_copies import FakeCopies
 from loadtest.simulator.hardware import Hardware
-
-BLOCK_TOKENS = 16
-MAX_MODEL_LEN = 8192
-BATCHED_TOKENS = 2048
-MAX_SEQS = 256
-
-_MODEL = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "vocab_size": 32000,
-    "hidden_size": 64,
-    "intermediate_size": 64,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 1,
-    "num_key_value_heads": 1,
-    "max_position_embeddings": MAX_MODEL_LEN,
-    "torch_dtype": "float32",
-}
-"""Any model that vLLM's configuration accepts: nothing of it is loaded."""
+from loadtest.simulator.kv_oracle import KvOracle
+from loadtest.simulator.worker import Work, Worker
 
 
-def make_scheduler(
-    hardware: Hardware, policy: str | None, *, prefix_caching: bool
-) -> Scheduler:
-    """The production scheduler for ``hardware``; vLLM's own if ``policy`` is None."""
-    blocks = hardware.device_blocks(BLOCK_TOKENS)
-    swaps = policy is not None and policy not in {"discard", "improved_discard", "preserve", "ttl"}
-    config = _config(hardware, blocks, policy, swaps, prefix_caching)
-    cache = _cache_config(blocks)
-    cls = Scheduler if policy is None else InterceptScheduler
-    scheduler = cls(
-        vllm_config=config,
-        kv_cache_config=cache,
-        structured_output_manager=StructuredOutputManager(config),
-        block_size=BLOCK_TOKENS,
-        hash_block_size=BLOCK_TOKENS,
-        log_stats=False,
-    )
-    if isinstance(scheduler, InterceptScheduler):
-        prior = LinearCostModel(
-            iteration_s=hardware.iteration_s,
-            token_s=hardware.token_s,
-            context_token_s=hardware.context_token_s,
-            block_copy_s=hardware.block_copy_s(BLOCK_TOKENS),
-        )
-        scheduler.intercept_cost = LearnedCostModel(prior, hardware.saturation_tokens)
-    return scheduler
+@dataclass(slots=True)
+class Account:
+    """Where the time of an engine went.
+
+    Attributes:
+        iterations: Forward passes.
+        query_tokens: Tokens that they computed.
+        again_tokens: How many of those had been computed before.
+        forward_s: Their time.
+        again_s: What the tokens computed again added to it.
+        stall_s: Time in which a forward pass waited for copies.
+        again_block_s: Blocks of the requests in each batch, times its share of ``again_s``.
+        stall_block_s: The same for ``stall_s``.
+    """
+
+    iterations: int = 0
+    query_tokens: int = 0
+    again_tokens: int = 0
+    forward_s: float = 0.0
+    again_s: float = 0.0
+    stall_s: float = 0.0
+    again_block_s: float = 0.0
+    stall_block_s: float = 0.0
 
 
-def block_hasher() -> Any:
-    """Hashes blocks as the engine does, for prefix caching."""
-    init_none_hash(sha256)
-    return get_request_block_hasher(BLOCK_TOKENS, sha256)
+class VirtualEngine:
+    """Scheduler, worker and copies, and the time that their iterations take.
 
+    The scheduler itself takes none. An iteration starts when the one before has ended, and its
+    copies with it.
 
-def _config(
-    hardware: Hardware, blocks: int, policy: str | None, swaps: bool, prefix_caching: bool
-) -> VllmConfig:
-    assert policy is None or policy in POLICIES, policy
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    host_gib = hardware.host_blocks(BLOCK_TOKENS) * _page_bytes() / GIB
-    transfer = {
-        "kv_connector": "InterceptConnector",
-        "kv_connector_module_path": "intercept_core.swap.connector",
-        "kv_role": "kv_producer",
-        "kv_connector_extra_config": {"host_memory_gib": host_gib},
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "config.json").write_text(json.dumps(_MODEL))
-        config = EngineArgs(
-            model=folder,
-            dtype="float32",
-            max_model_len=MAX_MODEL_LEN,
-            max_num_seqs=MAX_SEQS,
-            max_num_batched_tokens=BATCHED_TOKENS,
-            block_size=BLOCK_TOKENS,
-            enable_prefix_caching=prefix_caching,
-            skip_tokenizer_init=True,
-            kv_transfer_config=transfer if swaps else None,  # type: ignore[arg-type]
-            additional_config={"intercept": {"policy": policy}} if policy else {},
-        ).create_engine_config()
-    config.scheduler_config.async_scheduling = False
-    config.cache_config.num_gpu_blocks = blocks
-    return config
+    Args:
+        hardware: Says how long things take.
+        make_scheduler: Makes the scheduler on this engine's clock.
+        worker: Runs the iterations.
+        oracle: Checks them, if given.
 
+    Attributes:
+        now_s: The clock.
+        scheduler: The scheduler.
+        account: Where the time went.
+    """
 
-def _spec() -> FullAttentionSpec:
-    return FullAttentionSpec(
-        block_size=BLOCK_TOKENS, num_kv_heads=1, head_size=1, dtype=torch.float32
-    )
+    def __init__(
+        self,
+        hardware: Hardware,
+        make_scheduler: Callable[[Callable[[], float]], Scheduler],
+        worker: Worker,
+        oracle: KvOracle | None = None,
+    ) -> None:
+        self.now_s = 0.0
+        self.account = Account()
+        self.scheduler = make_scheduler(lambda: self.now_s)
+        self._hardware = hardware
+        self._worker = worker
+        self._oracle = oracle
+        self._copies = FakeCopies(hardware.cost.block_copy_s, oracle)
 
+    @property
+    def intercepting(self) -> InterceptScheduler | None:
+        """The scheduler, if it is ours."""
+        scheduler = self.scheduler
+        return scheduler if isinstance(scheduler, InterceptScheduler) else None
 
-def _page_bytes() -> int:
-    return int(_spec().page_size_bytes)
+    def iterate(self, next_event_s: float) -> list[EngineCoreOutput]:
+        """One iteration; returns its outputs, at a later ``now_s``.
 
+        Args:
+            next_event_s: When something happens outside; until then it waits if the iteration
+                has nothing to compute.
 
-def _cache_config(blocks: int) -> KVCacheConfig:
-    page = _page_bytes()
-    return KVCacheConfig(
-        num_blocks=blocks,
-        kv_cache_tensors=[
-            KVCacheTensor(
-                size=blocks * page, layers=["l"], layer_stride=page * blocks, block_stride=page
-            )
-        ],
-        kv_cache_groups=[KVCacheGroupSpec(["l"], _spec())],
-    )
+        Raises:
+            RuntimeError: if it would wait for ever.
+        """
+        output = self.scheduler.schedule()
+        start_s = self._copies.start(output, self.now_s)
+        if self._oracle is not None:
+            self._oracle.apply(output, self.scheduler.requests)
+        result, work = self._worker.run(output)
+        if work.query_tokens:
+            self.now_s = start_s + self._forward_s(work, start_s - self.now_s)
+        else:
+            self.now_s = max(start_s, min(self._copies.next_end_s, next_event_s))
+        if self.now_s == float("inf"):
+            raise RuntimeError("the engine has requests and nothing can go on")
+        self._copies.report(result, self.now_s)
+        outputs = self.scheduler.update_from_output(output, result)
+        return [item for batch in outputs.values() for item in batch.outputs]
+
+    def _forward_s(self, work: Work, stall_s: float) -> float:
+        cost = self._hardware.cost
+        forward_s = cost.forward_s(work.query_tokens, work.context_tokens)
+        again_s = cost.token_s * work.again_tokens
+        blocks = work.context_tokens / self._hardware.block_tokens
+        account = self.account
+        account.iterations += 1
+        account.query_tokens += work.query_tokens
+        account.again_tokens += work.again_tokens
+        account.forward_s += forward_s
+        account.again_s += again_s
+        account.stall_s += stall_s
+        account.again_block_s += again_s * blocks
+        account.stall_block_s += stall_s * blocks
+        return forward_s
