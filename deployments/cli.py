@@ -1,6 +1,7 @@
 """The command ``infercept``."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +22,12 @@ time being."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    args = _parser().parse_args(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["simulate"]:
+        # By name: load tests stand above the server, which must not depend on them.
+        command = importlib.import_module("loadtest.simulator.command")
+        return int(command.main(arguments[1:]))
+    args = _parser().parse_args(arguments)
     direct_ingress.enable()
     # Imported late: Ray takes seconds, and --help should not.
     if args.command == "serve":
@@ -50,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_demo(commands)
+    commands.add_parser("simulate", help="compare policies under a virtual clock")
     return parser
 
 

@@ -63,13 +63,14 @@ class Outcome:
     Attributes:
         policy: Which.
         conversations: How many arrived.
-        completed: How many had ended when the last arrived.
-        throughput_per_s: Of those, a second.
+        completed: How many of them ended within the window.
+        throughput_per_s: Of those, a second of the window.
+        unfinished: How many had not ended when the simulation stopped.
         normalized_latency_s: End-to-end time without augmentations for each token generated,
-            over all conversations.
+            of those that ended.
         ttft_s: Time to the first token.
         resume_s: Time from a result to the next token.
-        span_s: Virtual time until all had ended.
+        span_s: Virtual time that was simulated.
         iterations: Forward passes.
         forward_s: Their time.
         recomputed_tokens: Tokens that were computed more than once.
@@ -85,6 +86,7 @@ class Outcome:
     conversations: int
     completed: int
     throughput_per_s: float
+    unfinished: int
     normalized_latency_s: Quantiles
     ttft_s: Quantiles
     resume_s: Quantiles
@@ -105,23 +107,39 @@ class Outcome:
 
 
 def summarize(
-    policy: str, hardware: Hardware, engine: VirtualEngine, played: Sequence[Played]
+    policy: str,
+    hardware: Hardware,
+    engine: VirtualEngine,
+    played: Sequence[Played],
+    window_s: float,
 ) -> Outcome:
-    """The outcome of a simulation that has run to its end."""
-    ended = [p for p in played if p.end_s is not None]
-    last_arrival_s = max((p.conversation.arrival_s for p in played), default=0.0)
-    completed = sum(1 for p in ended if p.end_s is not None and p.end_s <= last_arrival_s)
+    """The outcome of a simulation that has run.
+
+    Args:
+        policy: Its policy.
+        hardware: Its machine.
+        engine: Its engine.
+        played: Its conversations.
+        window_s: How long they arrived.
+    """
+    arrived = [p for p in played if p.conversation.arrival_s <= engine.now_s]
+    ended = [p for p in arrived if p.end_s is not None]
+    completed = sum(p.end_s <= window_s for p in ended if p.end_s is not None)
     account = engine.account
-    ours = engine.intercepting
-    telemetry = ours.telemetry.as_dict() if ours is not None else {}
+    telemetry: dict[str, float] = {}
+    if (ours := engine.intercepting) is not None:
+        for parked in ours.parked:
+            ours.device.account(parked)
+        telemetry = ours.telemetry.as_dict()
     return Outcome(
         policy=policy,
-        conversations=len(played),
+        conversations=len(arrived),
         completed=completed,
-        throughput_per_s=completed / last_arrival_s if last_arrival_s else 0.0,
+        throughput_per_s=completed / window_s,
+        unfinished=len(arrived) - len(ended),
         normalized_latency_s=Quantiles.of(p.normalized_latency_s for p in ended),
-        ttft_s=Quantiles.of(p.ttft_s for p in played if p.first_token_s is not None),
-        resume_s=Quantiles.of(wait_s for p in played for wait_s in p.resume_waits_s),
+        ttft_s=Quantiles.of(p.ttft_s for p in arrived if p.first_token_s is not None),
+        resume_s=Quantiles.of(wait_s for p in arrived for wait_s in p.resume_waits_s),
         span_s=engine.now_s,
         iterations=account.iterations,
         forward_s=account.forward_s,
@@ -135,7 +153,7 @@ def summarize(
             stall=account.stall_block_s,
             total=hardware.device_blocks * engine.now_s,
         ),
-        preemptions=sum(p.preemptions for p in played),
+        preemptions=sum(p.preemptions for p in arrived),
         telemetry=telemetry,
         block_bytes=hardware.block_bytes,
     )

@@ -15,10 +15,10 @@ from loadtest.simulator.hardware import Hardware
 from loadtest.simulator.kv_oracle import KvOracle
 from loadtest.simulator.outcome import Outcome, summarize
 from loadtest.simulator.played import Played
+from loadtest.simulator.settings import STOCK
 from loadtest.simulator.virtual_engine import VirtualEngine
 from loadtest.simulator.virtual_scheduler import (
     MAX_MODEL_LEN,
-    STOCK,
     block_hasher,
     make_scheduler,
 )
@@ -93,15 +93,26 @@ class Simulation:
         ]
         heapq.heapify(self._events)
 
-    def run(self, stop: Callable[[], bool] = lambda: False) -> Outcome:
-        """Plays until all conversations have ended, or ``stop`` says so after an iteration.
+    def run(
+        self,
+        *,
+        until_s: float = float("inf"),
+        stop: Callable[[], bool] = lambda: False,
+        window_s: float | None = None,
+    ) -> Outcome:
+        """Plays until all conversations have ended.
+
+        Args:
+            until_s: Ends at this time at the latest.
+            stop: Ends it when it says so; asked between iterations.
+            window_s: How long conversations arrived; by default until the last of them.
 
         Raises:
             RuntimeError: if nothing goes on though some are left.
             LostContext: if the oracle finds one.
         """
         engine = self.engine
-        while self._left and not stop():
+        while self._left and engine.now_s < until_s and not stop():
             while self._events and self._events[0].time_s <= engine.now_s:
                 self._happen(heapq.heappop(self._events))
             next_s = self._events[0].time_s if self._events else float("inf")
@@ -109,13 +120,12 @@ class Simulation:
                 for item in engine.iterate(next_s):
                     self._receive(item)
             elif self._events:
-                engine.now_s = next_s
+                engine.now_s = min(next_s, until_s)
             else:
                 raise RuntimeError(f"{self._left} conversations are left and nothing goes on")
-        if (ours := engine.intercepting) is not None:
-            for parked in ours.parked:
-                ours.device.account(parked)
-        return summarize(self._policy, self._hardware, engine, self.played)
+        if window_s is None:
+            window_s = max((p.conversation.arrival_s for p in self.played), default=0.0) or 1.0
+        return summarize(self._policy, self._hardware, engine, self.played, window_s)
 
     def drain(self) -> None:
         """Lets the copies end that are still under way after the last conversation."""

@@ -27,9 +27,7 @@ from intercept_core.scheduler import InterceptScheduler
 from intercept_core.scheduler.config import InterceptConfig
 from intercept_core.swap.host_pool import GIB
 from loadtest.simulator.hardware import Hardware
-
-STOCK = "stock"
-"""In place of a policy's name: vLLM's own scheduler, to which a resume is a new request."""
+from loadtest.simulator.settings import STOCK
 
 MAX_MODEL_LEN = 8192
 BATCHED_TOKENS = 2048
