@@ -38,6 +38,7 @@ class Adaptive(Policy):
     """
 
     name = "adaptive"
+    yields_below = 1.0
 
     def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
         self._durations = self._estimator(seconds or {})

@@ -19,15 +19,15 @@ class Policy(ABC):
             else it stands where its first arrival puts it.
         waits_for_copies: Whether the engine waits for the copies of an iteration; else they
             are made beside the next forward passes, within a budget.
-        yields: Whether contexts on the device give way to requests that wait to be
-            scheduled; else only to running ones, which they always do.
+        yields_below: Contexts on the device whose worth is below this give way to requests
+            that wait to be scheduled; to running ones all of them do.
         needs_truth: Whether it reads ``returns_s``, which only experiments know.
     """
 
     name: ClassVar[str]
     requeues: ClassVar[bool] = False
     waits_for_copies: ClassVar[bool] = False
-    yields: ClassVar[bool] = True
+    yields_below: ClassVar[float] = float("inf")
     needs_truth: ClassVar[bool] = False
 
     @abstractmethod

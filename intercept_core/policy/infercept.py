@@ -28,7 +28,7 @@ class InferCept(Policy):
     """
 
     name = "infercept"
-    yields = False
+    yields_below = float("-inf")
 
     def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
         self._durations = FirstOf([Profile(seconds or SHORT_TOOLS_S), Elapsed()])

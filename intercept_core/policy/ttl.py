@@ -24,7 +24,7 @@ class Ttl(Policy):
     """
 
     name = "ttl"
-    yields = False
+    yields_below = float("-inf")
 
     def __init__(self, quantile: float = 0.9, default_s: float = 2.0) -> None:
         self._quantile = quantile

@@ -50,6 +50,7 @@ def snapshot(scheduler: InterceptMixin) -> dict[str, Any]:
             parked.key: {
                 "disposition": parked.disposition.value,
                 "context_tokens": parked.context_tokens,
+                "lost_tokens": parked.lost_tokens(scheduler.block_size),
                 "kind": parked.kind,
                 "eta_s": None if parked.eta_s is None else parked.eta_s - scheduler.clock(),
             }

@@ -45,19 +45,32 @@ class DeviceBlocks:
         """Adds what ``parked`` has held since it was last asked."""
         now_s = self._now_s()
         held_s = now_s - parked.held_since_s
-        self._telemetry.parked_block_s += parked.device_blocks * held_s
         parked.held_since_s = now_s
+        if parked.resumed_s is None:
+            self._telemetry.parked_block_s += parked.device_blocks * held_s
+        else:
+            arriving = 0 if parked.copy is None else len(parked.copy.device_blocks)
+            blocks = parked.device_blocks + arriving
+            self._telemetry.returning_block_s += blocks * held_s
 
     def shrink(self, parked: Parked, keep: int) -> None:
         """Lets go of all blocks but the first ``keep``; keeping any needs a single group."""
         self.account(parked)
-        request = parked.request
+        self.cut(parked.request, keep)
+        self._table.resize(parked, keep)
+
+    @property
+    def divisible(self) -> bool:
+        """Whether contexts can be kept in part."""
+        return len(self.manager.coordinator.single_type_managers) == 1
+
+    def cut(self, request: Request, keep: int) -> None:
+        """Lets go of all blocks of a request but the first ``keep``."""
         if keep == 0:
             self.manager.free(request)
         else:
             self._free_tail(request.request_id, keep)
         request.num_computed_tokens = min(request.num_computed_tokens, keep * self.block_tokens)
-        self._table.resize(parked, keep)
 
     def moved(self, parked: Parked) -> None:
         """Notes that the host's part of ``parked`` has changed."""

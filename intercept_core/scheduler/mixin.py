@@ -64,7 +64,7 @@ class InterceptMixin(Scheduler):
         self.intercept_policy = create(config.policy, config.policy_options)
         self.intercept_cost = learned_costs(config)
         self.clock = time.monotonic
-        self.parked = ParkTable()
+        self.parked = ParkTable(self.intercept_policy.yields_below)
         self.telemetry = Telemetry()
         self.iterations = Iterations(self._now_s)
         self.device = DeviceBlocks(
@@ -80,7 +80,7 @@ class InterceptMixin(Scheduler):
         self._ended_sessions = EndedSessions()
         self._most_scheduled_tokens = self.max_num_scheduled_tokens
         self.kv_cache_manager.allocate_slots = reclaiming(
-            self.kv_cache_manager.allocate_slots, self._pressure.reclaim_one
+            self.kv_cache_manager.allocate_slots, self._pressure
         )
 
     def _now_s(self) -> float:
@@ -220,6 +220,16 @@ class InterceptMixin(Scheduler):
             self.swapper.drop(parked)
         self.device.shrink(parked, 0)
 
+    def cut(self, parked: Parked, keep: int) -> None:
+        """Loses the end of a parked context, of which the first ``keep`` blocks stay."""
+        if not keep or not self.device.divisible:
+            self.discard(parked)
+            return
+        if self.swapper is not None:
+            self.swapper.drop(parked)
+        parked.blocks = keep
+        self.device.shrink(parked, keep)
+
     def send_back(self, parked: Parked) -> None:
         """Takes the device blocks of a context on its way back, which then starts again."""
         assert self.swapper is not None
@@ -284,8 +294,8 @@ class InterceptMixin(Scheduler):
         if parked is None:
             # The input was queued before the stop: upstream enqueues the request itself.
             return
-        parked.resumed_s = self.clock()
         self.device.account(parked)
+        parked.resumed_s = self.clock()
         self.intercept_policy.observe(parked.kind, parked.resumed_s - parked.since_s)
         if self.intercept_policy.requeues:
             session.arrival_time = arrival_s
@@ -303,8 +313,8 @@ class InterceptMixin(Scheduler):
         missing = parked.blocks - parked.device_blocks
         if not missing or parked.first_host_block > parked.device_blocks:
             return False
-        tokens = parked.context_tokens - parked.device_blocks * self.block_size
         cost = self.intercept_cost
+        tokens = missing * self.block_size
         context_tokens = self.iterations.context_tokens
         iteration_s = cost.forward_s(self.iterations.query_tokens, context_tokens)
         recompute_s = cost.forward_s(self.iterations.query_tokens + tokens, context_tokens)
@@ -383,6 +393,7 @@ class InterceptMixin(Scheduler):
         if SessionMark.of(request) is not None:
             self._ended_sessions.add(request.request_id)
         self._resumes.ended(request.request_id)
+        self._pressure.forget(request.request_id)
         self.iterations.forget(request.request_id)
         if self.swapper is not None and self.swapper.abort_return(request):
             delay_free_blocks = True

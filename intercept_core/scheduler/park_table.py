@@ -16,11 +16,17 @@ SHOWN_AGAIN = 32
 class ParkTable:
     """Parked requests by engine id and by session key, in two orders.
 
+    Args:
+        yields_below: See :class:`~intercept_core.policy.base.Policy`.
+
     Attributes:
         held_blocks: Device blocks that parked requests hold.
+        yielding_blocks: Those of them that give way to requests which are not running.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, yields_below: float = float("inf")) -> None:
+        self._yields_below = yields_below
+        self._yielding: dict[Parked, int] = {}
         self._by_id: dict[str, Parked] = {}
         self._id_of_key: dict[str, str] = {}
         self._fresh: dict[str, None] = {}
@@ -29,6 +35,7 @@ class ParkTable:
         self._by_worth = WorthOrder()
         self._spare_by_worth = WorthOrder()
         self.held_blocks = 0
+        self.yielding_blocks = 0
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -62,6 +69,7 @@ class ParkTable:
             self._by_worth.discard(parked)
             self._spare_by_worth.discard(parked)
             self.held_blocks -= parked.device_blocks
+            self.yielding_blocks -= self._yielding.pop(parked, 0)
         return parked
 
     def report(
@@ -104,10 +112,18 @@ class ParkTable:
         """Notes that the worth of a context has changed, or where its blocks are."""
         if parked.request_id not in self._by_id:
             return
+        spare = parked.spare_blocks
         if parked.device_blocks:
             self._by_worth.push(parked)
-        if parked.spare_blocks:
+        if spare:
             self._spare_by_worth.push(parked)
+        yielding = parked.device_blocks if self.yields(parked) else spare
+        self.yielding_blocks += yielding - self._yielding.get(parked, 0)
+        self._yielding[parked] = yielding
+
+    def yields(self, parked: Parked) -> bool:
+        """Whether all of a context gives way to a request that is not running."""
+        return parked.worth < self._yields_below
 
     def resize(self, parked: Parked, device_blocks: int) -> None:
         """Notes that ``parked`` holds ``device_blocks`` from now on."""

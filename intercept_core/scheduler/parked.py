@@ -20,7 +20,7 @@ class Parked:
         key: The session's name outside the engine.
         since_s: When it was parked (the scheduler's clock).
         context_tokens: Tokens whose KV was computed at that moment.
-        blocks: Blocks of that context.
+        blocks: Blocks of that context, without an end of it that was lost.
         device_blocks: How many of them, from the first on, the device holds.
         host_slots: Where the host's copies are: of the last block first.
         copy: Its copy in flight; it never has two.
@@ -69,6 +69,12 @@ class Parked:
     def spare_blocks(self) -> int:
         """Device blocks that can go without a loss."""
         return max(self.device_blocks - self.first_host_block, 0)
+
+    def lost_tokens(self, block_tokens: int) -> int:
+        """Tokens of the context that neither device nor host has."""
+        hosted = self.host_slots and self.first_host_block <= self.device_blocks
+        kept = self.blocks if hosted else self.device_blocks
+        return max(self.context_tokens - kept * block_tokens, 0)
 
     def view(self) -> ParkedContext:
         """What a policy may see of it."""

@@ -13,23 +13,27 @@ if TYPE_CHECKING:
 
 AllocateSlots = Callable[..., Any]
 
-SPARE_STEP_BLOCKS = 8
-"""Mirrored blocks that are let go at a time: what stays need not be copied back."""
+STEP_BLOCKS = 8
+"""Fewest blocks that are taken at a time. What stays need not be restored, so no more are taken
+than are needed, but for a few that the requester will need next."""
+PATIENCE_ITERATIONS = 100
+"""How often a request is refused before it may take from those who came after it."""
 
 
-def reclaiming(
-    allocate_slots: AllocateSlots, reclaim_one: Callable[[Request], bool]
-) -> AllocateSlots:
+def reclaiming(allocate_slots: AllocateSlots, pressure: "MemoryPressure") -> AllocateSlots:
     """Wraps ``KVCacheManager.allocate_slots`` so that a refusal is tried again.
 
     vLLM preempts a running request when ``allocate_slots`` returns None. The wrapped one
-    returns None only when ``reclaim_one`` has nothing left to free.
+    returns None only when there is nothing that the request may take.
     """
 
     def allocate_or_reclaim(request: Request, *args: Any, **kwargs: Any) -> Any:
+        pressure.set_headroom(request)
         blocks = allocate_slots(request, *args, **kwargs)
-        while blocks is None and reclaim_one(request):
+        while blocks is None and pressure.reclaim_one(request):
             blocks = allocate_slots(request, *args, **kwargs)
+        if blocks is not None:
+            pressure.forget(request.request_id)
         return blocks
 
     return allocate_or_reclaim
@@ -38,67 +42,107 @@ def reclaiming(
 class MemoryPressure:
     """Chooses whose blocks a request gets that finds none free.
 
-    In this order: device blocks of parked contexts that the host has too; whole parked
-    contexts, least worth first; contexts on their way back, then waiting holders of blocks,
-    that stand behind the requester, the last of them first. Without the latter two half
-    returned requests could each wait for the other's blocks. For a request that is not
-    running yet nothing is taken unless it will fit then.
+    In this order: device blocks of parked contexts that the host has too; the ends of parked
+    contexts, least worth first; the ends of contexts on their way back, then of waiting
+    holders of blocks, that stand behind the requester, the last of them first.
+
+    A running request takes them all, as it would lose its own context otherwise. One that
+    waits to be scheduled takes nothing unless it will fit then, waits for copies that are under
+    way, leaves parked contexts that the policy keeps, and takes from those behind it only when
+    it has been refused for long, or nobody runs: two half returned requests could each wait
+    for the other's blocks.
     """
 
     def __init__(self, scheduler: "InterceptMixin") -> None:
         self._scheduler = scheduler
+        self._refusals: dict[str, int] = {}
+        self._watermark = scheduler.kv_cache_manager.watermark_blocks
+        self._headroom = 0
 
     def reclaim_one(self, requester: Request) -> bool:
         """Frees something for ``requester``; False if there is nothing it may take."""
-        scheduler = self._scheduler
-        if requester.status != RequestStatus.RUNNING and not self._would_fit(requester):
-            return False
-        if (spare := scheduler.parked.spare_victim()) is not None:
-            least = spare.first_host_block
-            scheduler.device.shrink(spare, max(spare.device_blocks - SPARE_STEP_BLOCKS, least))
-            scheduler.telemetry.reclaimed_mirrors += 1
-            return True
-        if self._may_take_parked(requester):
-            victim = scheduler.parked.victim()
-            if victim is not None:
-                scheduler.discard(victim)
-                scheduler.telemetry.reclaimed += 1
+        if requester.status == RequestStatus.RUNNING or self._would_fit(requester):
+            step = max(self._needed(requester), STEP_BLOCKS)
+            if self._take(requester, step):
                 return True
-        return self._take_from_behind(requester)
+        if requester.status != RequestStatus.RUNNING:
+            refusals = self._refusals.get(requester.request_id, 0)
+            self._refusals[requester.request_id] = refusals + 1
+        return False
 
-    def _may_take_parked(self, requester: Request) -> bool:
+    def set_headroom(self, requester: Request) -> None:
+        """Keeps a block free for each running request when a context enters the device.
+
+        They grow by that within a block's tokens; without it the newcomer would soon see one
+        of them preempted.
+        """
         scheduler = self._scheduler
-        return (
-            requester.status == RequestStatus.RUNNING
-            or scheduler.intercept_policy.yields
-            # With nobody running memory would wait for an augmentation, maybe a human.
-            or not scheduler.running
-        )
+        self._headroom = 0
+        if requester.status != RequestStatus.RUNNING and self._missing(requester) > 1:
+            self._headroom = len(scheduler.running)
+        scheduler.kv_cache_manager.watermark_blocks = max(self._watermark, self._headroom)
+
+    def forget(self, request_id: str) -> None:
+        """Notes that a request was scheduled or has ended."""
+        self._refusals.pop(request_id, None)
+
+    def _take(self, requester: Request, step: int) -> bool:
+        scheduler = self._scheduler
+        telemetry = scheduler.telemetry
+        if (spare := scheduler.parked.spare_victim()) is not None:
+            keep = max(spare.device_blocks - step, spare.first_host_block)
+            scheduler.device.shrink(spare, keep)
+            telemetry.reclaimed_mirrors += 1
+            return True
+        urgent = self._is_urgent(requester)
+        if not urgent and self._copies_free_memory():
+            return False
+        victim = scheduler.parked.victim()
+        if victim is not None and (urgent or scheduler.parked.yields(victim)):
+            scheduler.cut(victim, max(victim.device_blocks - step, 0))
+        elif not urgent and not self._is_impatient(requester):
+            return False
+        elif returning := self._returning_behind(requester):
+            scheduler.send_back(returning[-1])
+        elif holders := self._holders_behind(requester):
+            self._cut_holder(max(holders, key=scheduler.place), step)
+        else:
+            return False
+        telemetry.reclaimed += 1
+        return True
+
+    def _is_urgent(self, requester: Request) -> bool:
+        # With nobody running memory would wait for an augmentation, maybe a human.
+        return requester.status == RequestStatus.RUNNING or not self._scheduler.running
+
+    def _is_impatient(self, requester: Request) -> bool:
+        return self._refusals.get(requester.request_id, 0) >= PATIENCE_ITERATIONS
+
+    def _copies_free_memory(self) -> bool:
+        swapper = self._scheduler.swapper
+        return swapper is not None and swapper.copying_out
+
+    def _needed(self, requester: Request) -> int:
+        """Blocks that have to become free for ``requester``."""
+        return self._missing(requester) + self._headroom - self._scheduler.device.free
+
+    def _missing(self, requester: Request) -> int:
+        """Blocks that ``requester`` lacks to be whole."""
+        scheduler = self._scheduler
+        groups = len(scheduler.kv_cache_config.kv_cache_groups)
+        blocks = cdiv(requester.num_tokens, scheduler.block_size) * groups
+        return blocks - scheduler.device.held(requester)
 
     def _would_fit(self, requester: Request) -> bool:
         scheduler = self._scheduler
-        groups = len(scheduler.kv_cache_config.kv_cache_groups)
-        needed = cdiv(requester.num_tokens, scheduler.block_size) * groups
-        needed -= scheduler.device.held(requester) + scheduler.device.free
-        if needed > 0 and self._may_take_parked(requester):
-            needed -= scheduler.parked.held_blocks
-        if needed > 0:
+        needed = self._needed(requester)
+        urgent = self._is_urgent(requester)
+        parked = scheduler.parked
+        needed -= parked.held_blocks if urgent else parked.yielding_blocks
+        if needed > 0 and (urgent or self._is_impatient(requester)):
             needed -= sum(p.device_blocks for p in self._returning_behind(requester))
-        if needed > 0:
             needed -= sum(map(scheduler.device.held, self._holders_behind(requester)))
         return needed <= 0
-
-    def _take_from_behind(self, requester: Request) -> bool:
-        scheduler = self._scheduler
-        returning = self._returning_behind(requester)
-        if returning:
-            scheduler.send_back(returning[-1])
-        elif holders := self._holders_behind(requester):
-            self.release(max(holders, key=scheduler.place))
-        else:
-            return False
-        scheduler.telemetry.reclaimed += 1
-        return True
 
     def _returning_behind(self, requester: Request) -> list[Parked]:
         scheduler = self._scheduler
@@ -124,6 +168,14 @@ class MemoryPressure:
             for request in self._scheduler.kv_holding_waiting
             if request.status == RequestStatus.WAITING
         ]
+
+    def _cut_holder(self, holder: Request, step: int) -> None:
+        device = self._scheduler.device
+        keep = device.held(holder) - step
+        if keep > 0 and device.divisible:
+            device.cut(holder, keep)
+        else:
+            self.release(holder)
 
     def release(self, holder: Request) -> None:
         """Takes all blocks of a waiting holder; it keeps its place."""

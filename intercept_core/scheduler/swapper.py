@@ -74,6 +74,7 @@ class Swapper:
         self._on_host: dict[str, Parked] = {}
         self._aborted: set[str] = set()
         self._has_news = False
+        self._is_full = False
         self.pool = HostPool(connector.host_blocks)
         self.returning: list[Parked] = []
         self.blocks_in_flight = 0
@@ -82,6 +83,12 @@ class Swapper:
     def busy(self) -> bool:
         """Whether the engine has to step for copies, though nothing runs."""
         return bool(self._copies or self.returning or self._has_news)
+
+    @property
+    def copying_out(self) -> bool:
+        """Whether copies to the host are being made, or will be with the next iteration."""
+        waiting = self._wanted and not self._is_full
+        return bool(waiting) or any(copy.to_host for copy, _ in self._copies.values())
 
     # -- what the policy wants ---------------------------------------------------------
 
@@ -123,6 +130,7 @@ class Swapper:
             else:
                 self.pool.give_back(copy.host_blocks)
             return FinishedCopy(parked, count, seconds)
+        self._device.account(parked)
         parked.copy = None
         if parked.request_id in self._aborted:
             self._aborted.discard(parked.request_id)
@@ -176,6 +184,7 @@ class Swapper:
     def copy_out(self, budget: int) -> int:
         """Starts copies of wanted contexts, tail first; returns how many blocks."""
         self._has_news = False
+        self._is_full = False
         started = 0
         for parked in itertools.chain(self._latest, list(self._wanted.values())):
             if started >= budget:
@@ -190,6 +199,7 @@ class Swapper:
             if self.pool.free < count and not self._make_room(parked, count):
                 count = self.pool.free
                 if not count:
+                    self._is_full = True
                     break
             ids = self._device.ids(parked.request, end - count, count)
             self._order(parked, to_host=True, ids=ids[::-1], slots=self.pool.take(count))
@@ -237,6 +247,7 @@ class Swapper:
             ids = self._device.ids(parked.request, first, count)
             last = parked.blocks - 1
             slots = [parked.host_slots[last - index] for index in range(first, first + count)]
+            self._device.account(parked)
             self._order(parked, to_host=False, ids=ids, slots=slots)
             started += count
         return started
