@@ -65,6 +65,7 @@ class AugmentationRoutes:
                 timeout_s=section.timeout_s,
                 lease_s=section.lease_s,
                 max_attempts=section.max_attempts,
+                typical_s=registry.resolve(section.type).typical_duration_s,
             )
             for kind, section in sections.items()
         }

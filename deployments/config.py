@@ -15,6 +15,7 @@ from augment_workers import registry
 from deployments.engine_fields import engine_fields
 from deployments.section import Section, suggestion, unknown_field
 from intercept_core.engine.dialect_config import DialectConfig
+from intercept_core.policy.registry import DEFAULT_POLICY, POLICIES
 
 _OURS = {
     "model": "set model beside engine instead",
@@ -58,12 +59,38 @@ class SchedulerSection(Section):
     """What happens to the context of a request that waits for an augmentation.
 
     Attributes:
-        policy: ``preserve``, ``discard``, or ``package.module:Class`` of your own policy.
+        policy: A name of ``intercept_core.policy.registry``, or ``package.module:Class`` of
+            your own policy.
         policy_options: Keyword arguments of the policy.
     """
 
-    policy: str = "preserve"
+    policy: str = DEFAULT_POLICY
     policy_options: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("policy")
+    @classmethod
+    def _serves(cls, name: str) -> str:
+        known = {policy for policy, found in POLICIES.items() if not found.needs_truth}
+        if name not in known and ":" not in name:
+            raise ValueError(
+                f"{name!r} needs to be told how long interceptions will take, which only "
+                "experiments know; serve adaptive instead"
+                if name in POLICIES
+                else f"{name!r} is not known; {suggestion(name, known)}"
+            )
+        return name
+
+
+class SwapSection(Section):
+    """Host memory to which the contexts of waiting requests can move.
+
+    Attributes:
+        host_memory_gib: Size of the pool of one replica, whose workers share it.
+        bandwidth_gib_per_s: For experiments: holds copies back to this bandwidth.
+    """
+
+    host_memory_gib: PositiveFloat
+    bandwidth_gib_per_s: PositiveFloat | None = None
 
 
 class ReplicaSection(Section):
@@ -151,6 +178,7 @@ class ServeConfig(Section):
             (``max_model_len``, ``tool_call_parser``).
         env: Environment variables of the replica, set before vLLM is imported.
         scheduler: What happens to waiting contexts.
+        swap: Host memory for waiting contexts; without it they are kept or discarded.
         dialect: How the model writes calls; Hermes if not given.
         augmentations: What the model may call, by name.
         replica: How many engines there are.
@@ -161,6 +189,7 @@ class ServeConfig(Section):
     engine: dict[str, Any] = Field(default_factory=dict)
     env: Environment = Field(default_factory=dict, validate_default=True)
     scheduler: SchedulerSection = Field(default_factory=SchedulerSection)
+    swap: SwapSection | None = None
     dialect: DialectConfig = Field(default_factory=DialectConfig)
     augmentations: dict[str, AugmentationSection] = Field(default_factory=dict)
     replica: ReplicaSection = Field(default_factory=ReplicaSection)
@@ -180,6 +209,17 @@ class ServeConfig(Section):
             if known and name not in known:
                 raise unknown_field(cls, name, value, suggestion(name, known - _OURS.keys()))
         return engine
+
+    @field_validator("swap")
+    @classmethod
+    def _no_other_connector(
+        cls, swap: SwapSection | None, info: ValidationInfo
+    ) -> SwapSection | None:
+        if swap is not None and "kv_transfer_config" in info.data.get("engine", {}):
+            raise ValueError(
+                "vLLM has room for one KV connector; drop swap, or engine.kv_transfer_config"
+            )
+        return swap
 
     @property
     def public_name(self) -> str:

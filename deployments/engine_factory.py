@@ -65,6 +65,13 @@ def split_args(
         "policy": config.scheduler.policy,
         "policy_options": config.scheduler.policy_options,
     }
+    if config.swap is not None:
+        engine["kv_transfer_config"] = {
+            "kv_connector": "InterceptConnector",
+            "kv_connector_module_path": "intercept_core.swap.connector",
+            "kv_role": "kv_producer",  # a consumer would have blocks wait for its fetches
+            "kv_connector_extra_config": config.swap.model_dump(exclude_none=True),
+        }
     engine_args = AsyncEngineArgs(
         model=str(model_path),
         served_model_name=[config.public_name],

@@ -124,9 +124,8 @@ class InterceptBus:
         return frozenset(self._routes)
 
     def eta_reports(self) -> list[EtaReport]:
-        """What is expected of every live call that has reported progress."""
-        reports = (live.eta_report() for live in self._live.values())
-        return [report for report in reports if report is not None]
+        """What is expected of every live call."""
+        return [live.eta_report() for live in self._live.values()]
 
     async def close(self) -> None:
         """Ends all dispatches with ``Failed`` (code ``cancelled``) and closes the transports.
@@ -201,7 +200,7 @@ class InterceptBus:
     def _note(self, live: LiveCall, event: Accepted | Progress) -> None:
         if isinstance(event, Accepted):
             self._renewer.watch(live.call.kind, live.route)
-        elif self._pusher is not None:
+        if self._pusher is not None:
             self._pusher.mark(live.call.call_id)
 
     def _forget(self, live: LiveCall) -> None:

@@ -111,10 +111,8 @@ class LiveCall:
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
 
-    def eta_report(self) -> EtaReport | None:
-        """How far the work is; None if nobody has said."""
-        if self._expected_at is None and self._fraction is None:
-            return None
+    def eta_report(self) -> EtaReport:
+        """What the call waits for, and how far the work is if somebody has said."""
         eta_s = None
         if self._expected_at is not None:
             eta_s = max(self._expected_at - self._clock(), 0.0)
@@ -123,6 +121,7 @@ class LiveCall:
             kind=self.call.kind,
             eta_s=eta_s,
             fraction=self._fraction,
+            typical_s=self.route.typical_s,
         )
 
     async def close(self) -> None:

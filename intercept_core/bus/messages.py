@@ -161,9 +161,11 @@ class EtaReport:
         eta_s: Expected seconds until the result, at the time of the report; None when
             unknown.
         fraction: Share of the work done, 0 to 1; None when unknown.
+        typical_s: What the augmentation declares as a usual call's seconds, if it does.
     """
 
     request_id: str
     kind: str
     eta_s: float | None
     fraction: float | None
+    typical_s: float | None = None

@@ -16,6 +16,7 @@ class Route:
         lease_s: Seconds after which a worker that hears nothing drops the work. Renewals
             go out every third of it.
         max_attempts: How often a call may be sent at most; 1 means never again.
+        typical_s: A usual call's seconds, for the scheduler; None if nobody has said.
 
     Raises:
         ValueError: if a time is not positive and finite or there is no attempt.
@@ -25,6 +26,7 @@ class Route:
     timeout_s: float
     lease_s: float
     max_attempts: int = 2
+    typical_s: float | None = None
 
     def __post_init__(self) -> None:
         for field in ("timeout_s", "lease_s"):

@@ -139,7 +139,7 @@ class InterceptLLM(AsyncLLM):
 
     async def push_etas(self, reports: Sequence[EtaReport]) -> None:
         """Tells the scheduler when parked requests are expected back."""
-        etas = [[report.request_id, report.eta_s, report.kind] for report in reports]
+        etas = [[r.request_id, r.eta_s, r.kind, r.typical_s] for r in reports]
         await self._control("etas", etas)
 
     async def snapshot(self) -> dict[str, Any]:

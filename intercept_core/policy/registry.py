@@ -32,6 +32,8 @@ POLICIES: dict[str, type[Policy]] = {
     )
 }
 
+DEFAULT_POLICY = Adaptive.name
+
 
 def create(name: str, options: Mapping[str, Any] | None = None) -> Policy:
     """Makes the policy called ``name``.

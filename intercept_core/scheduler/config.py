@@ -5,6 +5,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from vllm.config import VllmConfig
 
+from intercept_core.policy.registry import DEFAULT_POLICY
+
 
 class InterceptConfig(BaseModel):
     """Settings of the scheduler plugin.
@@ -17,7 +19,7 @@ class InterceptConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    policy: str = "preserve"
+    policy: str = DEFAULT_POLICY
     policy_options: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod

@@ -12,8 +12,9 @@ def handle(scheduler: Any, operation: str, payload: Any) -> Any:
     """Runs one operation in the engine's process, between two iterations.
 
     Operations:
-        ``etas``: ``payload`` is a list of ``[session key, eta_s or None, kind or None]``,
-        seconds from now; answers how many of them were parked.
+        ``etas``: ``payload`` is a list of ``[session key, eta_s or None, kind or None,
+        typical_s or None]``, seconds from now and of a whole call; answers how many of them
+        were parked.
         ``snapshot``: answers a dict of counts (see :func:`snapshot`).
 
     Raises:
@@ -34,8 +35,13 @@ def handle(scheduler: Any, operation: str, payload: Any) -> Any:
 def _report_etas(scheduler: InterceptMixin, etas: list[Any]) -> int:
     now_s = scheduler.clock()
     return sum(
-        scheduler.parked.report(key, eta_s=None if eta_s is None else now_s + eta_s, kind=kind)
-        for key, eta_s, kind in etas
+        scheduler.parked.report(
+            key,
+            eta_s=None if eta_s is None else now_s + eta_s,
+            kind=kind,
+            declared_s=typical_s,
+        )
+        for key, eta_s, kind, typical_s in etas
     )
 
 

@@ -74,3 +74,18 @@ def test_numbers_in_an_environment_become_text():
 def test_a_flag_in_an_environment_is_refused():
     # YAML reads `yes` as true, and no program agrees on how to write that.
     assert "env.DEBUG" in mistakes(env={"DEBUG": True})
+
+
+@pytest.mark.parametrize(
+    ("policy", "remedy"), [("adaptve", "'adaptive'"), ("oracle", "serve adaptive instead")]
+)
+def test_a_policy_must_be_one_that_can_serve(policy, remedy):
+    found = mistakes(scheduler={"policy": policy})
+    assert remedy in found["scheduler.policy"][1]
+    assert config().scheduler.policy == "adaptive"
+    assert config(scheduler={"policy": "my.module:Mine"}).scheduler.policy == "my.module:Mine"
+
+
+def test_there_is_room_for_one_connector():
+    found = mistakes(swap={"host_memory_gib": 1}, engine={"kv_transfer_config": {}})
+    assert "engine.kv_transfer_config" in found["swap"][1]

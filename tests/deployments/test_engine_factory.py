@@ -31,6 +31,14 @@ def test_the_policy_reaches_the_scheduler(split):
     }
 
 
+def test_host_memory_reaches_the_connector(split):
+    engine, _ = split(swap={"host_memory_gib": 0.5})
+    transfer = engine.kv_transfer_config
+    assert transfer["kv_connector"] == "InterceptConnector"
+    assert transfer["kv_connector_extra_config"] == {"host_memory_gib": 0.5}
+    assert split()[0].kv_transfer_config is None
+
+
 @pytest.mark.parametrize(
     ("given", "backend"),
     [
