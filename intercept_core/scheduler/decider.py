@@ -27,8 +27,8 @@ class Decider:
             [parked.view() for parked in shown], self.engine_state(), scheduler.intercept_cost
         )
         for parked in shown:
-            parked.worth = decisions.worth.get(parked.request_id, _worth_by_eta(parked))
-            scheduler.parked.rank(parked)
+            worth = decisions.worth.get(parked.request_id, _worth_by_eta(parked))
+            scheduler.parked.value(parked, worth)
         named = [
             (scheduler.parked.get(request_id), disposition)
             for request_id, disposition in decisions.dispositions.items()

@@ -9,8 +9,11 @@ from intercept_core.scheduler.worth_order import WorthOrder
 
 SHOWN_FRESH = 64
 """Most contexts with news that a policy sees in one iteration."""
-SHOWN_AGAIN = 32
+SHOWN_AGAIN = 16
 """Most others: a policy looks at thousands by turns, so that an iteration stays short."""
+
+WORTH_STEP = 0.1
+"""Estimates are no better than that."""
 
 
 class ParkTable:
@@ -107,6 +110,13 @@ class ParkTable:
         self._turns.extend(id_ for id_ in shown if id_ not in self._has_turn)
         self._has_turn.update(shown)
         return sorted(shown.values(), key=lambda parked: parked.request.arrival_time)
+
+    def value(self, parked: Parked, worth: float) -> None:
+        """Notes what a context is worth; small changes do not move it in the order."""
+        if parked.worth == worth or abs(worth - parked.worth) < WORTH_STEP * abs(parked.worth):
+            return
+        parked.worth = worth
+        self.rank(parked)
 
     def rank(self, parked: Parked) -> None:
         """Notes that the worth of a context has changed, or where its blocks are."""

@@ -141,6 +141,8 @@ class InterceptConnector(KVConnectorBase_V1, SupportsHMA):
             torch.empty(self.host_blocks, region.shape[1], dtype=torch.int8, pin_memory=on_gpu)
             for region in device
         ]
+        for rows in host:
+            rows.fill_(0)  # so that the machine gives the memory now, or not at all
         self._backend = self._cuda(device, host) if on_gpu else ThreadCopies(device, host)
         if self._config.bandwidth_gib_per_s is not None:
             block_gib = bytes_per_block(self._kv_cache_config) / GIB

@@ -67,10 +67,11 @@ class ThreadCopies(CopyBackend):
                 self._progress.notify_all()
 
     def _copy(self, copy: BlockCopy) -> None:
-        on_device = torch.tensor(copy.device_blocks)
-        on_host = torch.tensor(copy.host_blocks)
-        for device, host in self._pairs:
-            if copy.to_host:
-                host[on_host] = device[on_device]
-            else:
-                device[on_device] = host[on_host]
+        # Row by row: indexing with many rows at once goes element by element, and takes ten
+        # times as long.
+        for on_device, on_host in zip(copy.device_blocks, copy.host_blocks, strict=True):
+            for device, host in self._pairs:
+                if copy.to_host:
+                    host[on_host].copy_(device[on_device])
+                else:
+                    device[on_device].copy_(host[on_host])

@@ -9,7 +9,7 @@ from vllm.v1.request import Request
 
 from intercept_core.scheduler.mark import SessionMark
 from loadtest.simulator.fake_worker import TRIGGER
-from loadtest.simulator.played import Played
+from loadtest.workloads.played import Played
 
 Hasher = Callable[[Request], Any] | None
 

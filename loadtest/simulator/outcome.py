@@ -1,32 +1,13 @@
 """What a simulation showed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from statistics import quantiles
 from typing import Any
 
 from loadtest.simulator.hardware import Hardware
-from loadtest.simulator.played import Played
 from loadtest.simulator.virtual_engine import VirtualEngine
-
-
-@dataclass(frozen=True, slots=True)
-class Quantiles:
-    """Of some times, in seconds; infinite if there are none."""
-
-    median: float = float("inf")
-    p90: float = float("inf")
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> "Quantiles":
-        """Those of ``values``."""
-        ordered = sorted(values)
-        if not ordered:
-            return cls()
-        if len(ordered) == 1:
-            return cls(ordered[0], ordered[0])
-        cuts = quantiles(ordered, n=10, method="inclusive")
-        return cls(cuts[4], cuts[8])
+from loadtest.workloads.played import Played
+from loadtest.workloads.quantiles import Quantiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

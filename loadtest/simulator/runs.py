@@ -4,11 +4,11 @@ import gc
 from collections.abc import Sequence
 
 from loadtest.simulator.capacity import Capacity, Deadlines, idle_latency_s, search
-from loadtest.simulator.etas import Etas
 from loadtest.simulator.outcome import Outcome
 from loadtest.simulator.settings import Settings
 from loadtest.simulator.simulation import Simulation
 from loadtest.workloads.conversation import Conversation
+from loadtest.workloads.etas import Etas
 
 _IDLE_POLICY = "preserve"
 """With the engine to itself a conversation loses nothing, and this one copies nothing."""

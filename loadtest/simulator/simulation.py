@@ -9,12 +9,10 @@ from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.engine import EngineCoreOutput
 
 from loadtest.simulator.clients import Client, ResubmittingClient, SessionClient
-from loadtest.simulator.etas import Etas
 from loadtest.simulator.fake_worker import FakeWorker
 from loadtest.simulator.hardware import Hardware
 from loadtest.simulator.kv_oracle import KvOracle
 from loadtest.simulator.outcome import Outcome, summarize
-from loadtest.simulator.played import Played
 from loadtest.simulator.settings import STOCK
 from loadtest.simulator.virtual_engine import VirtualEngine
 from loadtest.simulator.virtual_scheduler import (
@@ -23,6 +21,8 @@ from loadtest.simulator.virtual_scheduler import (
     make_scheduler,
 )
 from loadtest.workloads.conversation import Conversation, Interception
+from loadtest.workloads.etas import Etas
+from loadtest.workloads.played import Played
 
 
 class _Event(NamedTuple):

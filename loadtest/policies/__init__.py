@@ -1,0 +1,1 @@
+"""Policies and vLLM's own scheduler on a real engine, under the same arrivals."""

@@ -1,0 +1,141 @@
+"""A workload against a real engine."""
+
+import heapq
+import itertools
+import time
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple
+
+from vllm.v1.engine import EngineCoreOutput
+
+from loadtest.policies.engine import TRIGGER, BenchEngine
+from loadtest.workloads.conversation import Conversation, Interception
+from loadtest.workloads.etas import Etas
+from loadtest.workloads.played import Played
+
+LONGEST_REST_S = 0.02
+
+
+class _Event(NamedTuple):
+    time_s: float
+    ticket: int
+    played: Played
+    eta_s: float | None  # of a report; None for a segment that is asked for
+
+
+class Play:
+    """Sends conversations when they are due and their results when those are.
+
+    Each conversation is a session of ours; to vLLM's own scheduler every segment is a new
+    request with the whole context.
+
+    Args:
+        engine: Where to.
+        workload: What arrives.
+        etas: What augmentations report.
+        seed: Of the tokens.
+
+    Attributes:
+        played: Where each conversation stands.
+        output_tokens: Tokens that were generated so far.
+        most_context_tokens: Largest sum of the contexts of all that were on their way.
+    """
+
+    def __init__(
+        self, engine: BenchEngine, workload: Sequence[Conversation], etas: Etas, seed: int = 0
+    ) -> None:
+        self._engine = engine
+        self._etas = etas
+        self._rng = Random(seed)
+        self._tickets = itertools.count()
+        self.played = [Played(conversation) for conversation in workload]
+        self._of = {played.name: played for played in self.played}
+        self._contexts: dict[str, list[int]] = {played.name: [] for played in self.played}
+        self._events = [
+            _Event(played.conversation.arrival_s, next(self._tickets), played, None)
+            for played in self.played
+        ]
+        heapq.heapify(self._events)
+        self._left = len(self.played)
+        self._context_tokens = 0
+        self.output_tokens = 0
+        self.most_context_tokens = 0
+
+    def run(self, until_s: float) -> None:
+        """Plays until then, or until every conversation has ended."""
+        engine = self._engine
+        engine.start()
+        while self._left and engine.now_s < until_s:
+            while self._events and self._events[0].time_s <= engine.now_s:
+                self._happen(heapq.heappop(self._events))
+            if engine.scheduler.has_requests():
+                for output in engine.step():
+                    self._receive(output)
+            elif self._events:
+                rest_s = self._events[0].time_s - engine.now_s
+                time.sleep(min(max(rest_s, 0.0), LONGEST_REST_S))
+
+    def _at(self, time_s: float, played: Played, eta_s: float | None = None) -> None:
+        heapq.heappush(self._events, _Event(time_s, next(self._tickets), played, eta_s))
+
+    def _happen(self, event: _Event) -> None:
+        if event.eta_s is None:
+            self._send(event.played)
+        elif (ours := self._engine.intercepting) is not None:
+            rest_s = event.eta_s - self._engine.now_s
+            ours.parked.report(event.played.name, eta_s=ours.clock() + rest_s)
+
+    def _send(self, played: Played) -> None:
+        ours = self._engine.intercepting is not None
+        new = [self._rng.randrange(TRIGGER) for _ in range(played.new_tokens)]
+        context = self._contexts[played.name]
+        context += new
+        self._grow(len(new))
+        played.context_tokens = len(context)
+        played.sent_s = self._engine.now_s
+        played.speaking = False
+        self._engine.add(
+            played.name if ours else f"{played.name}/{played.index}",
+            new if ours else context,
+            played.segment.output_tokens,
+            arrival_s=time.time(),
+            session=ours,
+            calls=played.segment.interception is not None,
+        )
+
+    def _receive(self, output: EngineCoreOutput) -> None:
+        played = self._of[output.request_id.partition("/")[0]]
+        now_s = self._engine.now_s
+        if output.new_token_ids:
+            played.heard(now_s)
+            self._contexts[played.name] += output.new_token_ids
+            self.output_tokens += len(output.new_token_ids)
+            self._grow(len(output.new_token_ids))
+        if output.finish_reason is None:
+            return
+        call = played.segment.interception
+        if call is None:
+            played.end_s = now_s
+            self._left -= 1
+            self._context_tokens -= len(self._contexts.pop(played.name))
+            return
+        played.index += 1
+        self._intercept(played, call, now_s)
+
+    def _grow(self, tokens: int) -> None:
+        self._context_tokens += tokens
+        self.most_context_tokens = max(self.most_context_tokens, self._context_tokens)
+
+    def _intercept(self, played: Played, call: Interception, now_s: float) -> None:
+        self._at(now_s + call.seconds, played)
+        ours = self._engine.intercepting
+        if ours is None:
+            return
+        parked = ours.parked.get(played.name)
+        if parked is None:
+            raise RuntimeError(f"request {played.name} was not parked at its interception")
+        parked.returns_s = ours.clock() + call.seconds
+        ours.parked.report(played.name, kind=call.kind)
+        for report in self._etas.of(call):
+            self._at(now_s + report.after_s, played, now_s + report.eta_s)

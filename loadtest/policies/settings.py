@@ -1,0 +1,61 @@
+"""What one run of the benchmark plays."""
+
+from dataclasses import dataclass, field
+
+from loadtest.policies.engine import STOCK, EngineSettings
+from loadtest.workloads.conversation import Conversation
+from loadtest.workloads.scale import Scale
+from loadtest.workloads.six_kinds import six_kinds
+
+STOCK_PLAIN = "stock-no-cache"
+"""vLLM's own scheduler without prefix caching, as in the paper."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """The workload.
+
+    Attributes:
+        rate_per_s: Mean arrivals a second.
+        duration_s: How long they come, and are served.
+        scale: Factors on the six kinds.
+        seed: Of arrivals, conversations and tokens.
+        plain: Without interceptions: each conversation is one request for all its tokens.
+    """
+
+    rate_per_s: float = 14.0
+    duration_s: float = 75.0
+    scale: Scale = field(default_factory=lambda: Scale(tokens=0.2, seconds=0.2, count=0.5))
+    seed: int = 0
+    plain: bool = False
+
+    def conversations(self) -> list[Conversation]:
+        """What arrives."""
+        found = six_kinds(self.rate_per_s, self.duration_s, seed=self.seed, scale=self.scale)
+        return [_plain(conversation) for conversation in found] if self.plain else found
+
+
+def _plain(conversation: Conversation) -> Conversation:
+    last = conversation.segments[-1].model_copy(
+        update={"output_tokens": conversation.output_tokens}
+    )
+    return Conversation(
+        conversation.id,
+        conversation.kind,
+        conversation.arrival_s,
+        conversation.prompt_tokens,
+        (last,),
+    )
+
+
+def engine_settings(
+    side: str, device_blocks: int, host_memory_gib: float, bandwidth_gib_per_s: float | None
+) -> EngineSettings:
+    """The engine of one side of the comparison."""
+    return EngineSettings(
+        policy=STOCK if side == STOCK_PLAIN else side,
+        prefix_caching=side != STOCK_PLAIN,
+        device_blocks=device_blocks,
+        host_memory_gib=host_memory_gib,
+        bandwidth_gib_per_s=bandwidth_gib_per_s,
+    )

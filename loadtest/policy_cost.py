@@ -1,0 +1,143 @@
+"""What policy and park table take of an iteration: ``python -m loadtest.policy_cost``
+
+Drives the production scheduler without a model, with requests that run and requests that stay
+parked, and compares the processor time of its iterations with that of the same without the
+parked ones, in turn.
+"""
+
+import argparse
+import gc
+import os
+import statistics
+import time
+from dataclasses import dataclass, replace
+
+from loadtest.simulator.machines import MACHINES
+from loadtest.simulator.simulation import Simulation
+from loadtest.workloads.conversation import Conversation, Interception, Segment
+
+FOREVER_S = 1e9
+PROMPT_TOKENS = 160
+ROUND_ITERATIONS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Mean processor time of an iteration's scheduling, over a round.
+
+    Attributes:
+        decide_s: In the policy and with its answers.
+        schedule_s: In all of ``schedule`` and ``update_from_output``.
+    """
+
+    decide_s: float
+    schedule_s: float
+
+
+class Rig:
+    """A scheduler with so many requests of each sort.
+
+    Args:
+        policy: Its policy.
+        running: Requests that generate.
+        parked: Requests that wait.
+    """
+
+    def __init__(self, policy: str, running: int, parked: int) -> None:
+        hardware = replace(
+            MACHINES["gptj-6b-a100-80gb"].hardware(),
+            device_blocks=(running + parked) * 512,
+            host_blocks=(running + parked) * 32,
+        )
+        workload = [_parked(number) for number in range(parked)]
+        workload += [_running(parked + number) for number in range(running)]
+        self._simulation = Simulation(hardware, policy, workload)
+        engine = self._simulation.engine
+        self._scheduler = engine.intercepting
+        assert self._scheduler is not None
+        ours = self._scheduler
+        self._simulation.run(
+            stop=lambda: len(ours.parked) == parked and len(ours.running) == running
+        )
+        for _ in range(2 * ROUND_ITERATIONS):  # so that copies have ended
+            engine.iterate(float("inf"))
+        if len(ours.parked) != parked or len(ours.running) != running:
+            raise RuntimeError(f"{len(ours.parked)} are parked, {len(ours.running)} run")
+
+    def round(self) -> Sample:
+        """Some iterations."""
+        ours, engine = self._scheduler, self._simulation.engine
+        assert ours is not None
+        spent_s = 0.0
+        decided_s = ours.telemetry.policy_s
+        schedule, update = ours.schedule, ours.update_from_output
+
+        def timed(call, *args):  # type: ignore[no-untyped-def]
+            nonlocal spent_s
+            started_s = time.perf_counter()
+            result = call(*args)
+            spent_s += time.perf_counter() - started_s
+            return result
+
+        ours.schedule = lambda: timed(schedule)  # type: ignore[method-assign]
+        ours.update_from_output = lambda *a: timed(update, *a)  # type: ignore[method-assign]
+        for _ in range(ROUND_ITERATIONS):
+            engine.iterate(float("inf"))
+        del ours.schedule, ours.update_from_output
+        decided_s = ours.telemetry.policy_s - decided_s
+        return Sample(decided_s / ROUND_ITERATIONS, spent_s / ROUND_ITERATIONS)
+
+
+def _parked(number: int) -> Conversation:
+    call = Interception(kind=f"kind-{number % 6}", seconds=FOREVER_S, return_tokens=1)
+    segments = (Segment(output_tokens=2, interception=call), Segment(output_tokens=1))
+    return Conversation(number, "parked", 0.0, PROMPT_TOKENS, segments)
+
+
+def _running(number: int) -> Conversation:
+    return Conversation(number, "running", 0.0, PROMPT_TOKENS, (Segment(output_tokens=7000),))
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--policy", nargs="+", default=["adaptive", "infercept"])
+    parser.add_argument("--running", type=int, default=64)
+    parser.add_argument("--parked", type=int, nargs="+", default=[256, 5000])
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument(
+        "--iteration-ms",
+        type=float,
+        default=10.0,
+        help="an iteration to compare with (default: 10, the fixed part of GPT-J-6B's on an "
+        "A100: the shortest that the paper has)",
+    )
+    arguments = parser.parse_args()
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    for policy in arguments.policy:
+        for parked in arguments.parked:
+            _measure(policy, arguments.running, parked, arguments)
+
+
+def _measure(policy: str, running: int, parked: int, arguments: argparse.Namespace) -> None:
+    full, empty = Rig(policy, running, parked), Rig(policy, running, 0)
+    gc.collect()
+    gc.freeze()
+    pairs = [(full.round(), empty.round()) for _ in range(arguments.rounds)]
+    decide_us = [1e6 * one.decide_s for one, _ in pairs]
+    added_us = [1e6 * (one.schedule_s - other.schedule_s) for one, other in pairs]
+    share = 100 * statistics.median(added_us) / (1e3 * arguments.iteration_ms)
+    print(
+        f"{policy:12} {running} running, {parked:5} parked: policy {_spread(decide_us)}, "
+        f"all that the parked add {_spread(added_us)}: {share:.2f} % of "
+        f"{arguments.iteration_ms:g} ms",
+        flush=True,
+    )
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.0f} us ({min(values):.0f} to {max(values):.0f})"
+
+
+if __name__ == "__main__":
+    main()
