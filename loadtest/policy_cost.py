@@ -11,6 +11,7 @@ import os
 import statistics
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 from loadtest.simulator.machines import MACHINES
 from loadtest.simulator.simulation import Simulation
@@ -79,8 +80,8 @@ class Rig:
             spent_s += time.perf_counter() - started_s
             return result
 
-        ours.schedule = lambda: timed(schedule)  # type: ignore[method-assign]
-        ours.update_from_output = lambda *a: timed(update, *a)  # type: ignore[method-assign]
+        ours.schedule = partial(timed, schedule)  # type: ignore[method-assign]
+        ours.update_from_output = partial(timed, update)  # type: ignore[method-assign]
         for _ in range(ROUND_ITERATIONS):
             engine.iterate(float("inf"))
         del ours.schedule, ours.update_from_output
