@@ -10,6 +10,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.config import ServeConfig
 from deployments.plain_errors import plain_errors
+from deployments.serve_logs import serve_logs_kept
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -34,7 +35,7 @@ class LLMReplica:
     ) -> None:
         self._config = config
         self._closed = False
-        with plain_errors("starting the engine"):
+        with plain_errors("starting the engine"), serve_logs_kept():
             await self._start(workers)
 
     async def _start(self, workers: dict[str, DeploymentHandle[Any]]) -> None:
@@ -56,7 +57,7 @@ class LLMReplica:
 
     async def __serve_build_asgi_app__(self) -> "FastAPI":
         """vLLM's app, with interceptions in chat and completions."""
-        with plain_errors("building the OpenAI app"):
+        with plain_errors("building the OpenAI app"), serve_logs_kept():
             return await self._build_app()
 
     async def _build_app(self) -> "FastAPI":

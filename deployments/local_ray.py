@@ -21,6 +21,8 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # By default workers give way to whatever else the machine does: here they are the point.
     "RAY_worker_niceness": "0",
+    # Half a minute in which load balancers may notice that a replica stops: here are none.
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
 }
 
 
@@ -33,6 +35,7 @@ def local_ray() -> Iterator[None]:
     """Starts Ray; at the end stops it and every process that descends from it."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    others = _descendants()
     ray.init(
         num_cpus=max(LOGICAL_CPUS, os.cpu_count() or 1),
         object_store_memory=OBJECT_STORE_BYTES,
@@ -44,7 +47,7 @@ def local_ray() -> Iterator[None]:
             yield
     finally:
         with uninterrupted():
-            _stop()
+            _stop(_descendants() - others)
 
 
 def stopped_by_signals() -> AbstractContextManager[None]:
@@ -73,12 +76,15 @@ def _signals_go_to(handler: Any) -> Iterator[None]:
             signal.signal(number, former)
 
 
-def _stop() -> None:
+def _descendants() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+def _stop(processes: set[psutil.Process]) -> None:
     # An engine's process outlives a replica that is killed, and is then nobody's child:
     # whom to wait for must be known before.
-    descendants = psutil.Process().children(recursive=True)
     ray.shutdown()
-    _, alive = psutil.wait_procs(descendants, timeout=STOP_TIMEOUT_S)
+    _, alive = psutil.wait_procs(processes, timeout=STOP_TIMEOUT_S)
     for process in alive:
         try:
             process.kill()
