@@ -30,7 +30,8 @@ class WatchedTurn:
                 prompt_embeds=None,
             ),
         )
-        self._special_token_ids = frozenset(tokenizer.all_special_ids)
+        assert request.sampling_params is not None
+        self._skip_special_tokens = request.sampling_params.skip_special_tokens
         self._tokens = 0
         self._settled_tokens = 0
 
@@ -47,9 +48,8 @@ class WatchedTurn:
         self._tokens += 1
         found = self._watch.feed(piece) if piece else None
         if found is None:
-            # A token without text is a part of a character, or is never shown.
             settled = self._settled_tokens == self._tokens - 1
-            if piece or (settled and token_id in self._special_token_ids):
+            if piece or (settled and self._is_never_shown(token_id)):
                 self._settled_tokens = self._tokens
             return None
         tail = self._watch.text[settled_chars : found.end]
@@ -61,4 +61,10 @@ class WatchedTurn:
             tail=tail,
             taken_back=0 if exact else self._tokens - self._settled_tokens,
             put_back=list(put_back),
+        )
+
+    def _is_never_shown(self, token_id: int) -> bool:
+        """Tells a special token from one that begins a character."""
+        return not self._tokenizer.decode(
+            [token_id], skip_special_tokens=self._skip_special_tokens
         )
