@@ -12,7 +12,9 @@ from vllm.tokenizers import cached_tokenizer_from_config
 
 from intercept_core.policy.discard import Discard
 from intercept_core.policy.preserve import Preserve
+from intercept_core.scheduler.text_call import TextCall
 from intercept_core.scheduler.text_trigger import TextTrigger
+from intercept_core.scheduler.watched_turn import WatchedTurn
 
 _names = itertools.count()
 
@@ -167,7 +169,9 @@ def test_nothing_that_was_taken_back_stays_in_the_prefix_cache(scene: Scene) -> 
     for _ in range(6):
         spoken = scene.speak(scene.rng.randint(30, 100), inside_a_token=True)
         name = scene.intercept(spoken)
-        engine.add(name, random_ids(scene.rng, 70), max_tokens=5, resumable=True, **scene.params)
+        engine.add(
+            name, random_ids(scene.rng, 70), max_tokens=5, resumable=True, **scene.params
+        )
         engine.run_until(lambda name=name: engine.ended(name))
         probe = f"probe-{next(_names)}"
         engine.add(probe, [*spoken.prompt_ids, *spoken.kept_ids], max_tokens=20, **scene.params)
@@ -194,7 +198,9 @@ def test_a_session_that_is_preempted_meanwhile(scene: Scene, asynchronous: bool)
         engine.run_until(
             lambda name=name, after=after: len(engine.turns[name][-1].token_ids) >= after
         )
-        running = [request for request in engine.scheduler.running if request.request_id == name]
+        running = [
+            request for request in engine.scheduler.running if request.request_id == name
+        ]
         for request in running:  # what a lack of memory does to it
             engine.scheduler.running.remove(request)
             engine.scheduler._preempt_request(request, 0.0)
@@ -244,3 +250,42 @@ def test_a_turn_that_ends_for_its_length_before_the_text_is_no_call(scene: Scene
     turn = scene.engine.turns[name][-1]
     assert (turn.finish_reason, turn.call) == ("length", None)
     scene.engine.close(name)
+
+
+def test_tokens_taken_back_over_the_end_of_a_block(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The prefix cache knows the block by tokens that the session has no longer."""
+    engine = scene.engine
+    said, kept, put_back = 6, 3, [77, 88]
+    feed = WatchedTurn.feed
+
+    def call_at_the_end(turn: WatchedTurn, token_id: int) -> TextCall | None:
+        feed(turn, token_id)
+        if turn._tokens < said:
+            return None
+        return TextCall(
+            trigger=0, argument="", tail="", taken_back=said - kept, put_back=put_back
+        )
+
+    monkeypatch.setattr(WatchedTurn, "feed", call_at_the_end)
+    for _ in range(6):
+        prompt = random_ids(scene.rng, 60)
+        result = random_ids(scene.rng, 20)
+        spoken = engine.generate(prompt, 20, **scene.params)
+        context = [*prompt, *spoken[:kept], *put_back]
+        expected = engine.generate([*context, *result], 12, **scene.params)
+        name = f"far-{next(_names)}"
+        trigger = (TextTrigger("(", ")"),)
+        engine.add(
+            name, prompt, max_tokens=99, text_triggers=trigger, resumable=True, **scene.params
+        )
+        engine.run_until(lambda name=name: engine.ended(name))
+        engine.add(name, result, max_tokens=12, resumable=True, **scene.params)
+        engine.run_until(lambda name=name: engine.ended(name))
+        assert engine.turns[name][-1].token_ids == expected
+        probe = f"probe-{next(_names)}"
+        engine.add(probe, [*prompt, *spoken[:said]], max_tokens=14, **scene.params)
+        engine.run_until(lambda probe=probe: engine.ended(probe))
+        assert engine.turns[probe][-1].token_ids == spoken[said:]
+        engine.close(name)
