@@ -299,3 +299,38 @@ def test_tokens_taken_back_over_the_end_of_a_block(
         engine.run_until(lambda probe=probe: engine.ended(probe))
         assert engine.turns[probe][-1].token_ids == spoken[said:]
         engine.close(name)
+
+
+def test_any_tokens_at_all(scene: Scene) -> None:
+    """Halves of characters, tokens without text: how they read depends on what stands before
+    them, but what stays is what was told, and goes on as from scratch."""
+    engine, params = scene.engine, {"ignore_eos": True}
+    calls = 0
+    for _ in range(12):
+        prompt = random_ids(scene.rng, scene.rng.randint(30, 90))
+        result = random_ids(scene.rng, 9)
+        said = engine.generate(prompt, 60)
+        text = scene.tokenizer.decode(said)
+        letters = [letter for letter in text[:30] if letter.isprintable() and letter.isascii()]
+        if not letters:
+            continue
+        trigger = TextTrigger(letters[0], letters[-1])
+        name = f"any-{next(_names)}"
+        engine.add(
+            name, prompt, max_tokens=60, text_triggers=(trigger,), resumable=True, **params
+        )
+        engine.run_until(lambda name=name: engine.ended(name))
+        if (call := engine.turns[name][-1].call) is not None:
+            calls += 1
+            context = list(engine.scheduler.requests[name].all_token_ids)
+            spoken = engine.turns[name][-1].token_ids
+            assert spoken == said[: len(spoken)]
+            kept = spoken[: len(spoken) - call.taken_back]
+            assert context == [*prompt, *kept, *call.put_back]
+            assert call.tail.endswith(trigger.end)
+            expected = engine.generate([*context, *result], 8)
+            engine.add(name, result, max_tokens=8, resumable=True, **params)
+            engine.run_until(lambda name=name: engine.ended(name))
+            assert engine.turns[name][-1].token_ids == expected
+        engine.close(name)
+    assert calls > 3
