@@ -1,5 +1,6 @@
 """The configuration of the application: ``args`` in the YAML that ``serve deploy`` takes."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import (
@@ -15,6 +16,7 @@ from augment_workers import registry
 from deployments.engine_fields import engine_fields
 from deployments.section import Section, suggestion, unknown_field
 from intercept_core.engine.dialect_config import DialectConfig
+from intercept_core.engine.trigger_config import TriggerConfig, overlapping
 from intercept_core.policy.registry import DEFAULT_POLICY, POLICIES
 
 _OURS = {
@@ -35,6 +37,13 @@ def _numbers_as_text(env: Any) -> Any:
 
 
 Environment = Annotated[dict[str, str], BeforeValidator(_numbers_as_text)]
+
+
+def _one_or_many(triggers: Any) -> Any:
+    return (triggers,) if isinstance(triggers, dict | TriggerConfig) else triggers
+
+
+Triggers = Annotated[tuple[TriggerConfig, ...], BeforeValidator(_one_or_many)]
 
 
 class AutoscalingSection(Section):
@@ -136,6 +145,7 @@ class AugmentationSection(Section):
         num_cpus: Logical CPUs of one worker.
         num_gpus: GPUs of one worker; fractions share one.
         env: Environment variables of the workers.
+        trigger: Texts with which the model calls it, beside the dialect: one, or a list.
     """
 
     type: str
@@ -152,6 +162,7 @@ class AugmentationSection(Section):
     num_cpus: float = Field(default=0.0, ge=0)
     num_gpus: float = Field(default=0.0, ge=0)
     env: Environment = Field(default_factory=dict)
+    trigger: Triggers = ()
 
     @field_validator("type")
     @classmethod
@@ -165,6 +176,37 @@ class AugmentationSection(Section):
         if "type" in info.data:  # else its own error is enough
             registry.check_options(info.data["type"], options)
         return options
+
+    @field_validator("trigger")
+    @classmethod
+    def _call_the_type(
+        cls, triggers: tuple[TriggerConfig, ...], info: ValidationInfo
+    ) -> tuple[TriggerConfig, ...]:
+        if "type" in info.data:  # else its own error is enough
+            schema = registry.resolve(info.data["type"]).parameters
+            for trigger in triggers:
+                _check_arguments(trigger, schema)
+        return triggers
+
+
+def _check_arguments(trigger: TriggerConfig, schema: Mapping[str, Any]) -> None:
+    """Refuses a trigger of which every call would be refused.
+
+    Raises:
+        ValueError: naming the argument and the remedy.
+    """
+    properties = schema.get("properties", {})
+    given = {trigger.argument, *trigger.arguments}
+    for name in sorted(given - properties.keys()):
+        raise ValueError(f"argument {name!r} is not known; {suggestion(name, set(properties))}")
+    kinds = properties[trigger.argument].get("type", "string")
+    if "string" not in ([kinds] if isinstance(kinds, str) else kinds):
+        raise ValueError(f"argument: {trigger.argument!r} takes no text, but {kinds}")
+    for name in sorted(set(schema.get("required", ())) - given):
+        raise ValueError(
+            f"arguments: {name!r} is needed in every call; give its value, e.g. "
+            f"arguments: {{{name}: ...}}"
+        )
 
 
 class ServeConfig(Section):
@@ -220,6 +262,23 @@ class ServeConfig(Section):
                 "vLLM has room for one KV connector; drop swap, or engine.kv_transfer_config"
             )
         return swap
+
+    @field_validator("augmentations")
+    @classmethod
+    def _tell_calls_apart(
+        cls, augmentations: dict[str, AugmentationSection], info: ValidationInfo
+    ) -> dict[str, AugmentationSection]:
+        starts = [one.start for section in augmentations.values() for one in section.trigger]
+        dialect = info.data.get("dialect")
+        if dialect is not None and dialect.call_start is not None and starts:
+            starts.append(dialect.call_start)
+        if (pair := overlapping(starts)) is not None:
+            raise ValueError(
+                f"trigger: start {pair[0]!r} is inside {pair[1]!r}, with which another call "
+                "starts; choose texts of which none contains another (dialect.call_start "
+                "counts, too; set it to null if the model calls by triggers alone)"
+            )
+        return augmentations
 
     @property
     def public_name(self) -> str:

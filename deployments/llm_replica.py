@@ -52,7 +52,11 @@ class LLMReplica:
         self._routes = AugmentationRoutes(
             self._config.augmentations, workers, eta_sink=self._engine.push_etas
         )
-        self._engine.attach(self._routes.bus, self._config.dialect)
+        triggers = {
+            name: augmentation.trigger
+            for name, augmentation in self._config.augmentations.items()
+        }
+        self._engine.attach(self._routes.bus, self._config.dialect, triggers)
         logger.info("engine ready in %.1f s", time.monotonic() - started_at)
 
     async def __serve_build_asgi_app__(self) -> "FastAPI":

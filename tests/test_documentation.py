@@ -91,9 +91,12 @@ def test_the_yaml_of_the_readme_fits_the_configuration(
     package.mkdir()
     (package / "reverse.py").write_text(blocks("README.md", "python")[0])
     monkeypatch.syspath_prepend(tmp_path)
-    section = yaml.safe_load(blocks("README.md", "yaml")[0])
-    config = ServeConfig.model_validate({"model": "tiny-tools", **section})
-    assert config.augmentations["reverse"].num_replicas == 2
+    workers, triggers = (
+        ServeConfig.model_validate({"model": "tiny-tools", **yaml.safe_load(block)})
+        for block in blocks("README.md", "yaml")
+    )
+    assert workers.augmentations["reverse"].num_replicas == 2
+    assert [one.end for one in triggers.augmentations["act"].trigger] == ["\n"]
 
 
 def test_the_policy_of_the_documentation_works() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,6 +11,7 @@ from vllm.tokenizers import TokenizerLike
 from vllm.tool_parsers import ToolParser, ToolParserManager
 
 from intercept_core.engine.dialect_config import DialectConfig
+from intercept_core.engine.trigger_config import TriggerConfig
 
 
 class CallError(ValueError):
@@ -28,6 +29,11 @@ class ToolCall:
 class Dialect:
     """A :class:`DialectConfig` bound to a tokenizer.
 
+    Args:
+        config: The texts around calls and results.
+        tokenizer: The model's.
+        triggers: Texts that call an augmentation, by its name.
+
     Attributes:
         config: The texts.
         trigger_token_ids: Tokens that end a call; empty if calls end with the turn.
@@ -38,27 +44,37 @@ class Dialect:
         KeyError: if vLLM has no such parser.
     """
 
-    def __init__(self, config: DialectConfig, tokenizer: TokenizerLike) -> None:
+    def __init__(
+        self,
+        config: DialectConfig,
+        tokenizer: TokenizerLike,
+        triggers: Mapping[str, Sequence[TriggerConfig]] | None = None,
+    ) -> None:
         self.config = config
+        self._triggers = triggers or {}
         self._tokenizer = tokenizer
         self._parser: type[ToolParser] | None = None
-        if config.call_end is None:
+        self.trigger_token_ids: frozenset[int] = frozenset()
+        if config.call_start is None:
+            pass  # there are text triggers alone
+        elif config.call_end is None:
             assert config.tool_parser is not None  # the configuration has seen to it
             self._parser = ToolParserManager.get_tool_parser(config.tool_parser)
-            self.trigger_token_ids: frozenset[int] = frozenset()
         else:
             self.trigger_token_ids = frozenset({self._single_token(config.call_end)})
         tags = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
         self._tags = re.compile("|".join(map(re.escape, tags)) or r"(?!)")
-        start_token_ids = self._encode(config.call_start)
+        start_token_ids = self._encode(config.call_start or "")
         self.call_start_token_id = start_token_ids[0] if len(start_token_ids) == 1 else None
-        self._prefix_token_ids = self._encode(config.result_prefix)
-        self._suffix_token_ids = self._encode(config.result_suffix)
 
     @property
     def ends_with_turn(self) -> bool:
         """Whether only the end of a turn can end a call."""
         return self._parser is not None
+
+    def triggers_of(self, augmentations: Sequence[str]) -> list[tuple[str, TriggerConfig]]:
+        """The texts that call one of ``augmentations``, each with its name."""
+        return [(kind, one) for kind in augmentations for one in self._triggers.get(kind, ())]
 
     def parse(self, turn_text: str) -> ToolCall | None:
         """Reads the call in a turn that ended with a trigger.
@@ -74,25 +90,36 @@ class Dialect:
         """
         if self._parser is not None:
             return self._parse_turn(self._parser, turn_text)
+        assert self.config.call_start is not None  # else no token would end a call
         _, start, body = turn_text.rpartition(self.config.call_start)
         if not start:
             raise CallError(f"a call must begin with {self.config.call_start}")
         return _parse_json(body)
 
-    def encode_result(self, text: str) -> list[int]:
+    def encode_result(self, text: str, trigger: TriggerConfig | None = None) -> list[int]:
         """Token ids to append to the context after a call that returned ``text``.
 
         The result is encoded apart from what surrounds it, and a tag in it is cut in two:
         no text of a tool can become a token that the model or the engine acts on.
+
+        Args:
+            text: The result.
+            trigger: What ended the call, if it was a text.
         """
+        around = trigger or self.config
         body = [
             token_id for piece in self._without_tags(text) for token_id in self._encode(piece)
         ]
-        return [*self._prefix_token_ids, *body, *self._suffix_token_ids]
+        return [
+            *self._encode(around.result_prefix),
+            *body,
+            *self._encode(around.result_suffix),
+        ]
 
-    def result_text(self, text: str) -> str:
+    def result_text(self, text: str, trigger: TriggerConfig | None = None) -> str:
         """The same as text, for clients that see calls inline."""
-        return f"{self.config.result_prefix}{text}{self.config.result_suffix}"
+        around = trigger or self.config
+        return f"{around.result_prefix}{text}{around.result_suffix}"
 
     def _without_tags(self, text: str) -> list[str]:
         cuts = [match.start() + 1 for match in self._tags.finditer(text)]

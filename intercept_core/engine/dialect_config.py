@@ -10,7 +10,8 @@ class DialectConfig(BaseModel):
 
     Attributes:
         call_start: Text at which a call begins. Everything from there to the end of the
-            call is kept from chat clients.
+            call is kept from chat clients. None: the model calls by the triggers of the
+            augmentations alone; the other fields mean nothing then.
         call_end: Text of the one token that ends a call and triggers the interception.
             None: a call ends with the model's turn, and ``tool_parser`` reads it.
         tool_parser: Name of the vLLM tool parser that reads a turn; only without
@@ -21,7 +22,7 @@ class DialectConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    call_start: str = Field(default="<tool_call>", min_length=1)
+    call_start: str | None = Field(default="<tool_call>", min_length=1)
     call_end: str | None = "</tool_call>"
     tool_parser: str | None = None
     result_prefix: str = "<|im_end|>\n<|im_start|>tool\n<tool_response>\n"
@@ -29,7 +30,7 @@ class DialectConfig(BaseModel):
 
     @model_validator(mode="after")
     def _parser_knows_its_calls(self) -> Self:
-        if self.call_end is not None:
+        if self.call_end is not None or self.call_start is None:
             return self
         if self.tool_parser is None:
             raise ValueError(

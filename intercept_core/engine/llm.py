@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from vllm import SamplingParams
@@ -19,6 +19,7 @@ from intercept_core.engine.gather import gathered
 from intercept_core.engine.interception import InterceptionChannel
 from intercept_core.engine.options import InterceptOptions
 from intercept_core.engine.session import InterceptSession, SessionRequest
+from intercept_core.engine.trigger_config import TriggerConfig
 
 
 class InterceptLLM(AsyncLLM):
@@ -35,14 +36,24 @@ class InterceptLLM(AsyncLLM):
     bus: InterceptBus | None = None
     dialect: Dialect
 
-    def attach(self, bus: InterceptBus, dialect: DialectConfig) -> None:
+    def attach(
+        self,
+        bus: InterceptBus,
+        dialect: DialectConfig,
+        triggers: Mapping[str, Sequence[TriggerConfig]] | None = None,
+    ) -> None:
         """Gives the engine its augmentations and the way the model calls them.
+
+        Args:
+            bus: Where calls go.
+            dialect: How calls are written.
+            triggers: Texts that call an augmentation, too, by its name.
 
         Raises:
             ValueError: if the dialect does not fit the model's tokenizer.
         """
         self.channels = {}
-        self.dialect = Dialect(dialect, self.get_tokenizer())
+        self.dialect = Dialect(dialect, self.get_tokenizer(), triggers)
         self.bus = bus
 
     def generate(  # type: ignore[override]

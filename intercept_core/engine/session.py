@@ -21,6 +21,8 @@ from intercept_core.engine.options import InterceptOptions
 from intercept_core.engine.pause import Pause
 from intercept_core.engine.visible_output import Piece, VisibleOutput
 from intercept_core.scheduler.mark import SessionMark
+from intercept_core.scheduler.text_call import TextCall
+from intercept_core.scheduler.text_trigger import TextTrigger
 
 OpenStream = Callable[
     [AsyncGenerator[StreamingInput, None], SamplingParams], AsyncGenerator[RequestOutput, None]
@@ -76,6 +78,7 @@ class InterceptSession:
         self._dialect = dialect
         self._open_stream = open_stream
         self._channel = channel
+        self._triggers = dialect.triggers_of(request.options.augmentations)
         self._mark = SessionMark(
             # Clients choose request ids, and may choose the same one twice.
             key=uuid.uuid4().hex,
@@ -83,10 +86,14 @@ class InterceptSession:
             if dialect.ends_with_turn
             else dialect.trigger_token_ids,
             park_at_end_of_turn=dialect.ends_with_turn,
+            text_triggers=tuple(
+                TextTrigger(trigger.start, trigger.end) for _, trigger in self._triggers
+            ),
+            other_call_start=dialect.config.call_start,
         )
         self._inputs: asyncio.Queue[StreamingInput | None] = asyncio.Queue()
         self._visible = VisibleOutput(
-            None if request.options.show_calls else dialect.config.call_start,
+            None if request.options.show_calls else self._call_starts(),
             dialect.call_start_token_id,
             request.params,
         )
@@ -94,6 +101,7 @@ class InterceptSession:
         self._model_tokens = 0
         self._inserted_tokens = 0
         self._pause: Pause | None = None
+        self._text_call: TextCall | None = None
 
     async def run(self) -> AsyncGenerator[RequestOutput, None]:
         """Yields deltas of what the client may see; the last one has ``finished`` set.
@@ -121,10 +129,13 @@ class InterceptSession:
     ) -> AsyncGenerator[RequestOutput, None]:
         completion = output.outputs[0]
         call = self._call_in(completion)
+        trigger = (
+            None if self._text_call is None else self._triggers[self._text_call.trigger][1]
+        )
         if call is None or self._is_clients(call):
             yield self._end_turn(output, piece, call)
             return
-        piece += self._visible.end_call(self._dialect.config.call_end or "")
+        piece += self._visible.end_call(self._hidden_end())
         self._channel.hidden_tokens = self._visible.hidden_tokens
         if piece.stop is not None or not self._remaining_tokens():
             yield self._end(output, piece + self._visible.end_answer(), "length")
@@ -132,11 +143,11 @@ class InterceptSession:
         if piece:
             yield self._output(output, piece)
         text = await self._result_of(call)
-        token_ids = self._dialect.encode_result(text)
+        token_ids = self._dialect.encode_result(text, trigger)
         if not self._insert(token_ids):
             yield self._end(output, self._visible.end_answer(), "length")
             return
-        if shown := self._visible.show_result(self._dialect.result_text(text)):
+        if shown := self._visible.show_result(self._dialect.result_text(text, trigger)):
             yield self._output(output, shown)
 
     def _end_turn(
@@ -144,7 +155,7 @@ class InterceptSession:
     ) -> RequestOutput:
         completion = output.outputs[0]
         if call is not None:  # the client's: it finds the whole call in the text
-            tail = self._visible.end_answer(self._dialect.config.call_end or "")
+            tail = self._visible.end_answer(self._hidden_end())
             return self._end(output, piece + tail, "stop")
         if completion.finish_reason == "stop":
             piece += self._visible.end_answer()
@@ -159,20 +170,50 @@ class InterceptSession:
         if self._prompt_token_ids is None:
             # vLLM extends this list with each input; clients are told of the first.
             self._prompt_token_ids = list(output.prompt_token_ids or ())
+        self._text_call = TextCall.of(output.kv_transfer_params)
+        if self._text_call is not None:
+            self._cut(output.outputs[0], self._text_call)
         self._model_tokens += len(output.outputs[0].token_ids)
         report = (output.kv_transfer_params or {}).get("intercept")
         if report is not None and self._pause is not None:
             self._pause.resumed(report["context"], report["recomputed_tokens"])
             self._pause = None
 
+    def _cut(self, completion: CompletionOutput, call: TextCall) -> None:
+        """Has the last output of a turn say what has become of it in the context.
+
+        Tokens that were put back have no logprobs: the model did not sample them.
+        """
+        completion.text += call.tail
+        kept = max(len(completion.token_ids) - call.taken_back, 0)
+        earlier = call.taken_back - (len(completion.token_ids) - kept)
+        self._visible.take_back(earlier)
+        self._model_tokens -= earlier
+        completion.token_ids = [*completion.token_ids[:kept], *call.put_back]
+        if completion.logprobs is not None:
+            completion.logprobs = [*completion.logprobs[:kept], *[None] * len(call.put_back)]
+
     def _call_in(self, completion: CompletionOutput) -> ToolCall | CallError | None:
         """The call that ended the turn; None if the turn ended the request."""
         if completion.finish_reason != "stop" or not self._mark.parks(completion.stop_reason):
             return None
+        if self._text_call is not None:
+            name, trigger = self._triggers[self._text_call.trigger]
+            argument = {trigger.argument: self._text_call.argument}
+            return ToolCall(name, {**trigger.arguments, **argument})
         try:
             return self._dialect.parse(self._visible.turn_text)
         except CallError as error:
             return error
+
+    def _call_starts(self) -> list[str]:
+        starts = [trigger.start for _, trigger in self._triggers]
+        call_start = self._dialect.config.call_start
+        return starts if call_start is None else [call_start, *starts]
+
+    def _hidden_end(self) -> str:
+        """Text at the end of the call that the outputs lack: vLLM leaves stop tokens out."""
+        return (self._dialect.config.call_end or "") if self._text_call is None else ""
 
     def _is_clients(self, call: ToolCall | CallError) -> bool:
         return isinstance(call, ToolCall) and call.name in self._request.options.client_tools

@@ -1,5 +1,6 @@
 """What a client sees of the model's tokens, as they stream."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,8 +42,8 @@ class VisibleOutput:
     """Splits a session's tokens into those for the client and those of calls.
 
     Args:
-        call_start: Text at which a call begins; None to show calls.
-        call_start_token_id: Its token, if it is one.
+        call_starts: Texts at which a call begins; None to show calls.
+        call_start_token_id: The token of one of them, if it is one.
         params: The request's parameters, for its stop strings.
 
     Attributes:
@@ -51,10 +52,13 @@ class VisibleOutput:
     """
 
     def __init__(
-        self, call_start: str | None, call_start_token_id: int | None, params: SamplingParams
+        self,
+        call_starts: Sequence[str] | None,
+        call_start_token_id: int | None,
+        params: SamplingParams,
     ) -> None:
         stop = [params.stop] if isinstance(params.stop, str) else list(params.stop or ())
-        self._calls = CallFilter(call_start) if call_start is not None else None
+        self._calls = CallFilter(*call_starts) if call_starts is not None else None
         self._call_start_token_id = call_start_token_id
         self._stop = StopFilter(stop, params.include_stop_str_in_output)
         self._min_tokens = params.min_tokens
@@ -84,6 +88,11 @@ class VisibleOutput:
         if self._call_start_token_id in token_ids:
             return token_ids.index(self._call_start_token_id)
         return 0
+
+    def take_back(self, tokens: int) -> None:
+        """Forgets the last tokens, as far as the client has not got them."""
+        kept = max(len(self._held.token_ids) - tokens, 0)
+        del self._held.token_ids[kept:], self._held.logprobs[kept:]
 
     def show_result(self, text: str) -> Piece:
         """Text that the model did not write, where calls are shown; it holds no stops."""

@@ -21,11 +21,11 @@ class Visible:
 class CallFilter:
     """Holds back a call from its first character on.
 
-    Text that might be the beginning of ``call_start`` waits until it is clear.
+    Text that might be the beginning of one of ``call_starts`` waits until it is clear.
     """
 
-    def __init__(self, call_start: str) -> None:
-        self._call_start = call_start
+    def __init__(self, *call_starts: str) -> None:
+        self._call_starts = call_starts
         self._held = ""
         self._in_call = False
 
@@ -39,11 +39,13 @@ class CallFilter:
         self._held += text
         if self._in_call:
             return ""
-        start = self._held.find(self._call_start)
+        found = [self._held.find(call_start) for call_start in self._call_starts]
+        start = min((place for place in found if place >= 0), default=-1)
         if start >= 0:
             self._in_call = True
         else:
-            start = len(self._held) - _overlap(self._held, self._call_start)
+            overlaps = [_overlap(self._held, call_start) for call_start in self._call_starts]
+            start = len(self._held) - max(overlaps, default=0)
         visible, self._held = self._held[:start], self._held[start:]
         return visible
 

@@ -28,6 +28,7 @@ REQUIRED_PARAMETERS: dict[str, tuple[str, ...]] = {
     "Scheduler._enqueue_waiting_request": ("self", "request"),
     "Scheduler._handle_stopped_request": ("self", "request"),
     "Scheduler._update_request_as_session": ("self", "session", "update"),
+    "Scheduler._update_request_with_output": ("self", "request", "new_token_ids", "is_stale"),
     "Scheduler._free_request": ("self", "request", "delay_free_blocks"),
     "Scheduler._free_request_blocks": ("self", "request"),
     "Scheduler._free_blocks": ("self", "request"),
@@ -59,6 +60,7 @@ REQUIRED_ATTRIBUTES = (
     "scheduler_config",
     "kv_cache_config",
     "use_v2_model_runner",
+    "vllm_config",
 )
 """Instance attributes of ``Scheduler`` that the plugin reads or writes."""
 

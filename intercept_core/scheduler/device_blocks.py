@@ -72,6 +72,16 @@ class DeviceBlocks:
             self._free_tail(request.request_id, keep)
         request.num_computed_tokens = min(request.num_computed_tokens, keep * self.block_tokens)
 
+    def uncache_uncomputed(self, request: Request) -> None:
+        """Lets go of blocks that the prefix cache knows by tokens which ``request`` no longer
+        has: other tokens are about to be computed there."""
+        computed = request.num_computed_tokens
+        if any(
+            group.num_cached_block.get(request.request_id, 0) > computed // group.block_size
+            for group in self.manager.coordinator.single_type_managers
+        ):
+            self.cut(request, computed // self.block_tokens if self.divisible else 0)
+
     def moved(self, parked: Parked) -> None:
         """Notes that the host's part of ``parked`` has changed."""
         self._table.rank(parked)

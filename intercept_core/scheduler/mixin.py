@@ -33,14 +33,13 @@ from intercept_core.scheduler.park_table import ParkTable
 from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.pressure import MemoryPressure, reclaiming
 from intercept_core.scheduler.resumes import Resumes
+from intercept_core.scheduler.return_by_copy import worth_copying_back
 from intercept_core.scheduler.swapper import Swapper
 from intercept_core.scheduler.telemetry import Telemetry
+from intercept_core.scheduler.text_triggers import TextTriggers
 from intercept_core.swap.connector import InterceptConnector
 
 logger = logging.getLogger(__name__)
-
-NEGLIGIBLE_SHARE = 0.1
-"""Work below this share of an iteration is not worth the wait for a copy."""
 
 
 class InterceptMixin(Scheduler):
@@ -78,6 +77,7 @@ class InterceptMixin(Scheduler):
         self._pressure = MemoryPressure(self)
         self._resumes = Resumes(self.telemetry)
         self._ended_sessions = EndedSessions()
+        self._text_triggers = TextTriggers(self.vllm_config.model_config)
         self._most_scheduled_tokens = self.max_num_scheduled_tokens
         self.kv_cache_manager.allocate_slots = reclaiming(
             self.kv_cache_manager.allocate_slots, self._pressure
@@ -125,7 +125,15 @@ class InterceptMixin(Scheduler):
             # With nobody else running there may be no next iteration to decide in.
             self._decider.decide()
         self._resumes.attach(outputs)
+        self._text_triggers.attach(outputs)
         return outputs
+
+    def _update_request_with_output(
+        self, request: Request, new_token_ids: list[int], is_stale: bool = False
+    ) -> tuple[list[int], bool]:
+        """Upstream stops at tokens; ours at texts, too, that may span tokens."""
+        found = super()._update_request_with_output(request, new_token_ids, is_stale)
+        return self._text_triggers.cut(request, *found)
 
     # -- copies ------------------------------------------------------------------------
 
@@ -185,11 +193,12 @@ class InterceptMixin(Scheduler):
 
     def _park(self, request: Request, mark: SessionMark) -> None:
         self.num_waiting_for_streaming_input -= 1
+        context_tokens = request.num_tokens - self._text_triggers.uncomputed_tokens(request)
         # Tokens that speculation had computed past the stop are no part of the context.
-        request.num_computed_tokens = min(request.num_computed_tokens, request.num_tokens - 1)
+        request.num_computed_tokens = min(request.num_computed_tokens, context_tokens)
         # The V2 model runner keeps a slot for a request until it hears of a preemption.
         self.reset_preempted_req_ids.add(request.request_id)
-        context_tokens = request.num_tokens - 1  # the last has no KV yet
+        self.device.uncache_uncomputed(request)
         now_s = self.clock()
         blocks = cdiv(context_tokens, self.block_size)
         held = self.device.held(request)
@@ -253,6 +262,8 @@ class InterceptMixin(Scheduler):
                 self.telemetry.ghosts_dropped += 1
             return
         super().add_request(request)
+        if self.requests.get(request_id) is request:
+            self._text_triggers.begin_turn(request)
 
     def _update_request_as_session(self, session: Request, update: StreamingUpdate) -> None:
         """Upstream drops the last sampled token, takes the input's arrival time, keeps a
@@ -272,6 +283,7 @@ class InterceptMixin(Scheduler):
         session.max_tokens = update.max_tokens
         session.stop_reason = None
         session.status = RequestStatus.WAITING
+        self._text_triggers.begin_turn(session)
         self._resume(session, update.arrival_time)
 
     def _fitting(self, session: Request, token_ids: list[int]) -> list[int]:
@@ -300,28 +312,13 @@ class InterceptMixin(Scheduler):
         if self.intercept_policy.requeues:
             session.arrival_time = arrival_s
         self._resumes.add(parked)
-        if self._worth_bringing_back(parked):
+        if worth_copying_back(self, parked):
             assert self.swapper is not None
             self.swapper.bring_back(parked)
             return
         if self.swapper is not None:
             self.swapper.drop(parked)
         self.insert_by_arrival(session)
-
-    def _worth_bringing_back(self, parked: Parked) -> bool:
-        """Whether the host has what is missing, and a copy beats computing it again."""
-        missing = parked.blocks - parked.device_blocks
-        if not missing or parked.first_host_block > parked.device_blocks:
-            return False
-        cost = self.intercept_cost
-        tokens = missing * self.block_size
-        context_tokens = self.iterations.context_tokens
-        iteration_s = cost.forward_s(self.iterations.query_tokens, context_tokens)
-        recompute_s = cost.forward_s(self.iterations.query_tokens + tokens, context_tokens)
-        # A copy takes an iteration at least, before the request can go on.
-        return recompute_s - iteration_s > max(
-            cost.copy_s(missing), NEGLIGIBLE_SHARE * iteration_s
-        )
 
     def insert_by_arrival(self, request: Request) -> None:
         """Puts a request into the upstream queue where its arrival says."""
@@ -393,6 +390,7 @@ class InterceptMixin(Scheduler):
         if SessionMark.of(request) is not None:
             self._ended_sessions.add(request.request_id)
         self._resumes.ended(request.request_id)
+        self._text_triggers.forget(request.request_id)
         self._pressure.forget(request.request_id)
         self.iterations.forget(request.request_id)
         if self.swapper is not None and self.swapper.abort_return(request):

@@ -89,3 +89,63 @@ def test_a_policy_must_be_one_that_can_serve(policy, remedy):
 def test_there_is_room_for_one_connector():
     found = mistakes(swap={"host_memory_gib": 1}, engine={"kv_transfer_config": {}})
     assert "engine.kv_transfer_config" in found["swap"][1]
+
+
+def retrieval(*triggers):
+    return {"retrieval": {"type": "retrieval", "trigger": list(triggers)}}
+
+
+SEARCH = {
+    "start": "Search[",
+    "end": "]",
+    "argument": "query",
+    "arguments": {"verb": "search"},
+}
+LOOKUP = SEARCH | {"start": "Lookup[", "arguments": {"verb": "lookup"}}
+
+
+def test_triggers_are_texts_that_call_an_augmentation():
+    equals = {"start": "<<", "end": "=", "argument": "expression", "result_suffix": ">>"}
+    line = {"start": "Act:", "end": "\n", "argument": "expression"}
+    augmentations = retrieval(SEARCH, LOOKUP) | {
+        "calculator": {"type": "calculator", "trigger": equals},
+        "acts": {"type": "calculator", "trigger": line},
+        "plain": {"type": "calculator"},
+    }
+    read = config(augmentations=augmentations).augmentations
+    assert [one.start for one in read["retrieval"].trigger] == ["Search[", "Lookup["]
+    (one,) = read["calculator"].trigger
+    assert (one.end, one.result_prefix, one.result_suffix) == ("=", "", ">>")
+    assert read["acts"].trigger[0].end == "\n"
+    assert read["plain"].trigger == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "remedy"),
+    [
+        ({"start": ""}, ".0.start", "at least 1 character"),
+        ({"end": ""}, ".0.end", "at least 1 character"),
+        ({"argument": "qery"}, "", "argument 'qery' is not known; did you mean 'query'?"),
+        ({"arguments": {"verb": "search", "x": 1}}, "", "argument 'x' is not known"),
+        ({"arguments": {}}, "", "'verb' is needed in every call"),
+        ({"begin": "x"}, ".0.begin", "Extra inputs"),
+    ],
+)
+def test_a_trigger_must_make_calls_that_the_augmentation_takes(change, path, remedy):
+    found = mistakes(augmentations=retrieval(SEARCH | change))
+    (message,) = [
+        message
+        for where, (_, message) in found.items()
+        if where == f"augmentations.retrieval.trigger{path}"
+    ]
+    assert remedy in message
+
+
+def test_the_start_of_a_call_must_tell_which_call_it_is():
+    wider = LOOKUP | {"start": "Search[now:"}
+    found = mistakes(augmentations=retrieval(SEARCH, wider))
+    assert "'Search[' is inside 'Search[now:'" in found["augmentations"][1]
+    tag = SEARCH | {"start": "<tool"}
+    found = mistakes(augmentations=retrieval(tag))
+    assert "'<tool' is inside '<tool_call>'" in found["augmentations"][1]
+    assert config(augmentations=retrieval(tag), dialect={"call_start": None})

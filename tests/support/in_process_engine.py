@@ -17,6 +17,8 @@ from vllm.v1.executor import Executor
 
 from intercept_core.scheduler.mark import SessionMark
 from intercept_core.scheduler.mixin import InterceptMixin
+from intercept_core.scheduler.text_call import TextCall
+from intercept_core.scheduler.text_trigger import TextTrigger
 
 MAX_STEPS = 20_000
 """More than any test needs: a deadlock fails instead of hanging."""
@@ -30,6 +32,7 @@ class Turn:
     finish_reason: str | None = None
     stop_reason: int | str | None = None
     report: dict[str, Any] | None = None
+    call: TextCall | None = None
 
 
 class InProcessEngine:
@@ -78,13 +81,17 @@ class InProcessEngine:
         *,
         max_tokens: int,
         triggers: frozenset[int] = frozenset(),
+        text_triggers: tuple[TextTrigger, ...] = (),
         resumable: bool = False,
         priority: int = 0,
         **params: Any,
     ) -> None:
         """Sends a request, or the next input of a session."""
         mark = SessionMark(
-            key=request_id, trigger_token_ids=triggers, park_at_end_of_turn=False
+            key=request_id,
+            trigger_token_ids=triggers,
+            park_at_end_of_turn=False,
+            text_triggers=text_triggers,
         )
         request = EngineCoreRequest(
             request_id=request_id,
@@ -124,6 +131,7 @@ class InProcessEngine:
             turn = self.turns[output.request_id][-1]
             turn.token_ids += output.new_token_ids
             turn.report = (output.kv_transfer_params or {}).get("intercept", turn.report)
+            turn.call = TextCall.of(output.kv_transfer_params) or turn.call
             if output.finish_reason is not None:
                 self._count_stop(output.request_id)
                 turn.finish_reason = str(output.finish_reason)
@@ -146,15 +154,15 @@ class InProcessEngine:
         """Whether the request's latest turn is over."""
         return self.turns[request_id][-1].finish_reason is not None
 
-    def generate(self, token_ids: list[int], max_tokens: int) -> list[int]:
+    def generate(self, token_ids: list[int], max_tokens: int, **params: Any) -> list[int]:
         """A from-scratch run without any prefix cache."""
         request_id = f"scratch-{next(self._arrivals)}"
         self.add(
             request_id,
             token_ids,
             max_tokens=max_tokens,
-            ignore_eos=True,
             skip_reading_prefix_cache=True,
+            **({"ignore_eos": True} | params),
         )
         self.run_until(lambda: self.ended(request_id))
         return self.turns.pop(request_id)[-1].token_ids

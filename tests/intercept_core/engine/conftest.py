@@ -94,10 +94,11 @@ class Runner:
         kind: RequestOutputKind = RequestOutputKind.DELTA,
         on_output: Callable[[RequestOutput], None] = lambda output: None,
         extra: dict[str, Any] | None = None,
+        turn_mark: str = "</tool_call>",
         **params: Any,
     ) -> list[RequestOutput]:
         Runner._number += 1
-        (trigger,) = self.encode("</tool_call>")
+        (trigger,) = self.encode(turn_mark)
         end = self.tokenizer.eos_token_id
         script = [trigger, *([*self.encode(turn), end] for turn in turns)]
         self.llm.channels["test"] = self.channel

@@ -61,3 +61,15 @@ def test_stop_strings_cut_wherever_the_deltas_end(
 def test_without_stop_strings_nothing_is_held() -> None:
     filter_ = StopFilter([], include_in_output=False)
     assert filter_.feed("abc").text == "abc"
+
+
+@given(st.lists(st.text(alphabet="<cal>S[ ", max_size=6)))
+def test_the_first_of_several_starts_hides_the_rest(deltas: list[str]) -> None:
+    text = "".join(deltas)
+    filter_ = CallFilter("S[", "<<", START)
+    visible = "".join(filter_.feed(delta) for delta in deltas)
+    places = [place for start in ("S[", "<<", START) if (place := text.find(start)) >= 0]
+    assert filter_.in_call == bool(places)
+    if places:
+        assert visible == text[: min(places)]
+    assert visible + filter_.take() == text
