@@ -107,9 +107,7 @@ def _saturation(draw: ImageDraw.ImageDraw, x: float, tokens: int) -> None:
     draw.text(at, f"S = {tokens:,} tokens", MARK, _font(17), anchor=anchor)
 
 
-def _dot(
-    draw: ImageDraw.ImageDraw, x: float, y: float, color: str, *, hollow: bool
-) -> None:
+def _dot(draw: ImageDraw.ImageDraw, x: float, y: float, color: str, *, hollow: bool) -> None:
     box = [x - DOT, y - DOT, x + DOT, y + DOT]
     draw.ellipse(box, fill="white" if hollow else color, outline=color, width=2)
 

@@ -25,9 +25,12 @@ class Effort:
 
     Attributes:
         growth: Factor between two sizes that are fitted; one between them is held out.
-        repeats: Most measurements of a shape, after one that warms up.
-        least_repeats: Fewest.
-        shape_s: Seconds after which a shape has been repeated enough.
+        repeats: Measurements of a shape, after one that warms up.
+        least_repeats: As many are enough once a shape has taken ``shape_s``.
+        most_repeats: As many are made while a shape has not taken ``settle_s``: on a shared
+            machine a disturbance outlasts several iterations of a millisecond.
+        shape_s: Seconds.
+        settle_s: Seconds.
         longest_s: Longest iteration that is still tried.
         contexts_s: Seconds to spend on computing the contexts of one stage.
         stages: How many mixes of generating requests there are, the one without included.
@@ -36,7 +39,9 @@ class Effort:
     growth: int = 2
     repeats: int = 7
     least_repeats: int = 3
+    most_repeats: int = 60
     shape_s: float = 2.0
+    settle_s: float = 0.2
     longest_s: float = 4.0
     contexts_s: float = 10.0
     stages: int = 4
@@ -46,7 +51,9 @@ QUICK = Effort(
     growth=4,
     repeats=3,
     least_repeats=2,
+    most_repeats=20,
     shape_s=0.5,
+    settle_s=0.03,
     longest_s=1.5,
     contexts_s=3.0,
     stages=3,
@@ -171,15 +178,13 @@ class Profiler:
 
     def _shape(self, stage: Stage, size: int, *, held_out: bool) -> MeasuredIteration | None:
         """Measures one shape; None if the scheduler never makes such an iteration."""
-        effort = self._effort
         seen: list[SeenIteration] = []
-        until_s = time.monotonic() + effort.shape_s
-        for repeat in range(2 * effort.repeats):
+        started_s = time.monotonic()
+        for repeat in range(self._effort.most_repeats):
             made = self._iterate(stage, size)
             if repeat:  # the first of a shape prepares kernels and memory for it
                 seen += made
-            late = time.monotonic() > until_s
-            if len(seen) >= (effort.least_repeats if late else effort.repeats):
+            if len(seen) >= self._enough(time.monotonic() - started_s):
                 break
         if not seen:
             return None
@@ -193,6 +198,12 @@ class Profiler:
         )
         self.iterations.append(measured)
         return measured
+
+    def _enough(self, spent_s: float) -> int:
+        effort = self._effort
+        if spent_s < effort.settle_s:
+            return effort.most_repeats
+        return effort.repeats if spent_s < effort.shape_s else effort.least_repeats
 
     def _iterate(self, stage: Stage, size: int) -> list[SeenIteration]:
         engine = self._engine
