@@ -62,9 +62,11 @@ def read_profile(path: Path) -> CostProfile:
 
 
 def _explained(mistakes: Iterable[Any]) -> list[str]:
-    return [
-        f"{'.'.join(map(str, mistake['loc']))}: no such number in the profile"
-        if mistake["type"] == "missing"
-        else f"{'.'.join(map(str, mistake['loc']))} = {mistake['input']!r:.40}: {mistake['msg']}"
-        for mistake in mistakes
-    ]
+    lines = []
+    for mistake in mistakes:
+        field = ".".join(map(str, mistake["loc"]))
+        if mistake["type"] == "missing":
+            lines.append(f"{field}: no such number in the profile")
+        else:
+            lines.append(f"{field} = {mistake['input']!r:.40}: {mistake['msg']}")
+    return lines

@@ -17,7 +17,8 @@ CONFIG = """
 applications:
 - name: one
   import_path: deployments.builder:build
-  args: {model: a-model}
+  args:
+    model: a-model
 """
 
 
