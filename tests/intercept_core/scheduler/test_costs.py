@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,19 @@ def test_without_a_profile_they_start_from_careful_guesses() -> None:
 def test_a_bad_profile_is_named() -> None:
     with pytest.raises(ValidationError, match=r"profile\.token_s"):
         InterceptConfig.model_validate({"profile": PROFILE | {"token_s": 0}})
+
+
+def test_the_profile_reaches_the_scheduler_of_an_engine(random_llama: Path) -> None:
+    engine = InProcessEngine(
+        random_llama,
+        async_scheduling=False,
+        additional_config={"intercept": {"profile": PROFILE}},
+    )
+    try:
+        assert engine.scheduler.intercept_cost.saturation_tokens == 33
+        assert engine.scheduler.intercept_cost.forward_s(1, 0) == pytest.approx(0.021)
+    finally:
+        engine.core.shutdown()
 
 
 def test_the_snapshot_tells_costs_and_their_error(
