@@ -22,6 +22,13 @@ class RelativeFit:
         self._normal = np.zeros((columns, columns))
         self._moment = np.zeros(columns)
 
+    def plus(self, other: "RelativeFit") -> "RelativeFit":
+        """The observations of both."""
+        both = RelativeFit(len(self._moment))
+        both._normal = self._normal + other._normal
+        both._moment = self._moment + other._moment
+        return both
+
     def add(self, row: Sequence[float], seconds: float, weight: float = 1.0) -> None:
         """Takes in an observation; ``seconds`` must be positive."""
         values = np.array(row, dtype=float)

@@ -46,7 +46,7 @@ def test_without_a_prior_it_begins_with_careful_guesses() -> None:
 
 def test_recovers_coefficients_from_noise() -> None:
     model = LearnedCostModel()
-    teach(model, TRUTH, 8000, noise=0.1)
+    teach(model, TRUTH, 3000, noise=0.1)
     assert_close(model, TRUTH, 0.05)
     learned = model.to_dict()
     assert learned["iteration_s"] == pytest.approx(TRUTH.iteration_s, rel=0.1)
@@ -73,6 +73,20 @@ def test_follows_a_change(factor: float) -> None:
     )
     teach(model, changed, 12_000, noise=0.02)
     assert_close(model, changed, 0.05)
+
+
+def test_a_slow_machine_is_learned_soon() -> None:
+    slow = LinearCostModel(iteration_s=19e-3, token_s=1.1e-3, context_token_s=2.8e-6)
+    model = LearnedCostModel()
+    teach(model, slow, 1000, noise=0.05)
+    assert_close(model, slow, 0.15)
+
+
+def test_iterations_that_are_all_alike_leave_the_rest_to_the_prior() -> None:
+    model = LearnedCostModel(TRUTH)
+    for _ in range(20_000):
+        model.observe_iteration(4, 1000, TRUTH.forward_s(4, 1000))
+    assert_close(model, TRUTH, 0.05)
 
 
 def test_hiccups_do_not_spoil_the_fit() -> None:
