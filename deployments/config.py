@@ -1,6 +1,7 @@
 """The configuration of the application: ``args`` in the YAML that ``serve deploy`` takes."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -17,6 +18,7 @@ from deployments.engine_fields import engine_fields
 from deployments.section import Section, suggestion, unknown_field
 from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.trigger_config import TriggerConfig, overlapping
+from intercept_core.policy.cost_profile import CostProfile, read_profile
 from intercept_core.policy.registry import DEFAULT_POLICY, POLICIES
 
 _OURS = {
@@ -25,6 +27,9 @@ _OURS = {
     "scheduler_cls": "the interception scheduler is always used; set scheduler.policy instead",
     "exclude_tools_when_tool_choice_none": "the model must see the tools that the server runs",
 }
+
+PROFILE_FOLDER = "profile_folder"
+"""Key of the validation context: where relative paths of profiles start."""
 
 DEFAULT_ENV = {"VLLM_NO_USAGE_STATS": "1"}
 
@@ -71,10 +76,15 @@ class SchedulerSection(Section):
         policy: A name of ``intercept_core.policy.registry``, or ``package.module:Class`` of
             your own policy.
         policy_options: Keyword arguments of the policy.
+        profile: The file that ``infercept profile`` wrote, or its numbers; None to learn the
+            costs from careful guesses. A relative path starts at the folder of the deploy
+            file, or, where only the arguments are known (``serve deploy``), at the current
+            directory of the process that builds the application.
     """
 
     policy: str = DEFAULT_POLICY
     policy_options: dict[str, Any] = Field(default_factory=dict)
+    profile: CostProfile | None = None
 
     @field_validator("policy")
     @classmethod
@@ -88,6 +98,14 @@ class SchedulerSection(Section):
                 else f"{name!r} is not known; {suggestion(name, known)}"
             )
         return name
+
+    @field_validator("profile", mode="before")
+    @classmethod
+    def _read(cls, profile: Any, info: ValidationInfo) -> Any:
+        if not isinstance(profile, str | Path):
+            return profile
+        folder = (info.context or {}).get(PROFILE_FOLDER, Path())
+        return read_profile(Path(folder, profile).expanduser())
 
 
 class SwapSection(Section):

@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 from ray.serve.schema import ServeDeploySchema
 
-from deployments.config import ServeConfig
+from deployments.config import PROFILE_FOLDER, ServeConfig
 
 IMPORT_PATH = "deployments.builder:build"
 
@@ -50,9 +50,9 @@ def load_deploy_file(path: Path) -> DeployFile:
     for index, application in enumerate(schema.applications):
         if application.import_path == IMPORT_PATH:
             where = f"applications.{index}.args"
-            applications[application.route_prefix or "/"] = _config(
-                path, where, application.args
-            )
+            config = _config(path, where, application.args)
+            application.args = _self_contained(application.args, config)
+            applications[application.route_prefix or "/"] = config
     if not applications:
         raise DeployFileError(f"{path}: no application has import_path: {IMPORT_PATH}")
     return DeployFile(schema, applications)
@@ -71,9 +71,18 @@ def _schema(path: Path, content: Any) -> ServeDeploySchema:
 
 def _config(path: Path, where: str, args: Any) -> ServeConfig:
     try:
-        return ServeConfig.model_validate(args)
+        return ServeConfig.model_validate(args, context={PROFILE_FOLDER: path.parent})
     except ValidationError as error:
         raise DeployFileError(_explain(path, (where,), error)) from None
+
+
+def _self_contained(args: dict[str, Any], config: ServeConfig) -> dict[str, Any]:
+    """The arguments with the numbers of the profile instead of its path, which means nothing
+    in the processes and on the machines that Ray starts."""
+    profile = config.scheduler.profile
+    if profile is None:
+        return args
+    return args | {"scheduler": args["scheduler"] | {"profile": profile.model_dump()}}
 
 
 def _explain(path: Path, where: tuple[str, ...], error: ValidationError) -> str:

@@ -4,12 +4,17 @@ from collections import deque
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from intercept_core.policy.cost_model import LinearCostModel
+from intercept_core.policy.relative_fit import RelativeFit
 
 FORGETTING = 0.999
 """Weight of an iteration relative to the next one: about a thousand are remembered."""
+GUESSES_FORGETTING = 0.98
+"""The same for careful guesses: on a machine ten times slower, their relative errors would
+outweigh what is observed for thousands of iterations."""
+PRIOR_LEFT = 1e-4
+"""Share of the prior that is never forgotten: iterations that are all alike cannot tell a
+token's part from the fixed one."""
 PRIOR_WEIGHT = 20.0
 """How many iterations the prior counts for at the beginning."""
 REFIT_EVERY = 32
@@ -24,10 +29,11 @@ class LearnedCostModel:
     """A linear model of iterations that follows them by weighted least squares.
 
     Each observation counts by its relative error, so that short and long iterations are fitted
-    alike. Coefficients are never negative.
+    alike. Coefficients are never negative, and those of an iteration and a token never zero.
 
     Args:
-        prior: Where to start from: a measured profile, or careful guesses.
+        prior: A measured profile to start from; None for careful guesses, which are soon
+            forgotten.
         saturation_tokens: S, if it is known; else the number of query tokens whose own time
             equals the fixed time of an iteration.
     """
@@ -35,16 +41,19 @@ class LearnedCostModel:
     def __init__(
         self, prior: LinearCostModel | None = None, saturation_tokens: int | None = None
     ) -> None:
+        self._prior_forgetting = GUESSES_FORGETTING if prior is None else FORGETTING
+        self._prior_share = 1.0
         prior = prior or LinearCostModel()
         self._saturation_tokens = saturation_tokens
         self._coefficients = (prior.iteration_s, prior.token_s, prior.context_token_s)
         self._block_copy_s = prior.block_copy_s
-        self._normal = np.zeros((3, 3))
-        self._moment = np.zeros(3)
+        self._prior = RelativeFit(columns=3)
+        self._seen = RelativeFit(columns=3)
         self._since_fit = 0
         self._errors: deque[float] = deque(maxlen=ERRORS_KEPT)
         for query, context in ((1, 0), (64, 4096), (512, 16384), (1024, 1024)):
-            self._add((1.0, query, context), prior.forward_s(query, context), PRIOR_WEIGHT / 4)
+            expected_s = prior.forward_s(query, context)
+            self._prior.add((1.0, query, context), expected_s, PRIOR_WEIGHT / 4)
 
     def forward_s(self, query_tokens: int, context_tokens: int) -> float:
         """See :class:`~intercept_core.policy.types.CostModel`."""
@@ -72,13 +81,17 @@ class LearnedCostModel:
         """Learns that an iteration took ``seconds``."""
         expected_s = self.forward_s(query_tokens, context_tokens)
         self._errors.append(abs(expected_s - seconds) / seconds)
-        self._normal *= FORGETTING
-        self._moment *= FORGETTING
-        self._add((1.0, query_tokens, context_tokens), min(seconds, OUTLIER * expected_s), 1.0)
+        self._forget_prior()
+        self._seen.forget(FORGETTING)
+        counted_s = min(seconds, OUTLIER * expected_s)
+        # It weighs what its whole time would: were it taken for a short iteration, it would
+        # outweigh those that come when the expectation has followed.
+        weight = (counted_s / seconds) ** 2
+        self._seen.add((1.0, query_tokens, context_tokens), counted_s, weight)
         self._since_fit += 1
         if self._since_fit >= REFIT_EVERY:
             self._since_fit = 0
-            self._fit()
+            self._refit()
 
     def observe_copy(self, blocks: int, seconds: float) -> None:
         """Learns that a copy of ``blocks`` one way took ``seconds``."""
@@ -96,31 +109,11 @@ class LearnedCostModel:
             "saturation_tokens": self.saturation_tokens,
         }
 
-    def _add(self, features: tuple[float, float, float], seconds: float, weight: float) -> None:
-        row = np.array(features)
-        scaled = weight / seconds**2
-        self._normal += scaled * np.outer(row, row)
-        self._moment += scaled * seconds * row
+    def _forget_prior(self) -> None:
+        kept = max(self._prior_share * self._prior_forgetting, PRIOR_LEFT)
+        self._prior.forget(kept / self._prior_share)
+        self._prior_share = kept
 
-    def _fit(self) -> None:
-        # Non-negative by an active set: a negative coefficient is held at zero, the rest
-        # fitted again.
-        active = [0, 1, 2]
-        while active:
-            normal = self._normal[np.ix_(active, active)]
-            scale = np.sqrt(np.diag(normal))
-            ridge = 1e-9 * np.eye(len(active))
-            fitted = np.linalg.solve(
-                normal / np.outer(scale, scale) + ridge, self._moment[active] / scale
-            )
-            fitted /= scale
-            if (fitted >= 0).all():
-                break
-            del active[int(np.argmin(fitted * scale))]
-        coefficients = np.zeros(3)
-        coefficients[active] = fitted
-        self._coefficients = (
-            max(float(coefficients[0]), 1e-6),
-            max(float(coefficients[1]), 1e-9),
-            float(coefficients[2]),
-        )
+    def _refit(self) -> None:
+        fixed, query, context = self._seen.plus(self._prior).coefficients()
+        self._coefficients = (max(fixed, 1e-6), max(query, 1e-9), context)

@@ -46,7 +46,8 @@ def _report_etas(scheduler: InterceptMixin, etas: list[Any]) -> int:
 
 
 def snapshot(scheduler: InterceptMixin) -> dict[str, Any]:
-    """Counts at this moment: requests by state, KV blocks, telemetry."""
+    """Counts at this moment: requests by state, KV blocks, telemetry; and the costs as they
+    have been learned, with the median relative error of the latest predictions."""
     running, waiting = scheduler.get_request_counts()
     pool = scheduler.kv_cache_manager.block_pool
     return {
@@ -67,4 +68,8 @@ def snapshot(scheduler: InterceptMixin) -> dict[str, Any]:
         "total_blocks": pool.num_gpu_blocks,
         "steps": scheduler.current_step,
         "telemetry": scheduler.telemetry.as_dict(),
+        "costs": {
+            **scheduler.intercept_cost.to_dict(),
+            "relative_error": scheduler.intercept_cost.relative_error,
+        },
     }

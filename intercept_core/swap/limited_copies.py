@@ -10,6 +10,9 @@ from intercept_core.swap.copy_backend import CopyBackend, DoneCopy
 class LimitedCopies(CopyBackend):
     """Holds back the news of another backend's copies, each way on its own.
 
+    A copy is said to have taken what its blocks take at the bandwidth, from which the scheduler
+    learns what copies cost, or longer if the other backend took longer.
+
     Args:
         inner: Makes the copies.
         block_s: Seconds that a block takes at the bandwidth.
@@ -31,12 +34,15 @@ class LimitedCopies(CopyBackend):
         self._lane_free_s = {True: 0.0, False: 0.0}
         self._due: dict[int, DoneCopy] = {}
         self._due_s: dict[int, float] = {}
+        self._limited_s: dict[int, float] = {}
 
     def start(self, copies: list[BlockCopy]) -> None:
         now_s = self._now_s()
         for copy in copies:
             begin_s = max(now_s, self._lane_free_s[copy.to_host])
-            end_s = begin_s + len(copy.host_blocks) * self._block_s
+            limited_s = len(copy.host_blocks) * self._block_s
+            self._limited_s[copy.copy_id] = limited_s
+            end_s = begin_s + limited_s
             self._lane_free_s[copy.to_host] = self._due_s[copy.copy_id] = end_s
         self._inner.start(copies)
 
@@ -49,7 +55,7 @@ class LimitedCopies(CopyBackend):
     def _report(self, copy_id: int) -> DoneCopy:
         done = self._due.pop(copy_id)
         del self._due_s[copy_id]
-        return done
+        return DoneCopy(copy_id, max(done.seconds, self._limited_s.pop(copy_id)))
 
     def wait(self) -> None:
         self._inner.wait()

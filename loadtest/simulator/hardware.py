@@ -1,10 +1,10 @@
 """What a machine with a model looks like to a scheduler: times and blocks."""
 
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from intercept_core.policy.cost_model import LinearCostModel
+from intercept_core.policy.cost_profile import read_profile
 
 BLOCK_TOKENS = 16
 
@@ -39,8 +39,8 @@ def from_profile(
     """A machine whose times were measured.
 
     Args:
-        path: A cost model in JSON (:meth:`LearnedCostModel.to_dict`); other fields are left
-            aside.
+        path: What ``infercept profile`` wrote, or a cost model in JSON
+            (:meth:`LearnedCostModel.to_dict`).
         device_blocks: Blocks of the KV cache.
         host_blocks: Blocks of the host pool.
         block_tokens: Tokens of a block, those that the profile was measured with.
@@ -48,13 +48,8 @@ def from_profile(
     Raises:
         ValueError: naming what the profile lacks.
     """
-    measured = json.loads(path.read_text())
-    names = [field.name for field in fields(LinearCostModel)]
-    missing = [name for name in names if not isinstance(measured.get(name), int | float)]
-    if missing:
-        raise ValueError(f"{path}: {', '.join(missing)}: no such number in the profile")
     return Hardware(
-        cost=LinearCostModel(**{name: measured[name] for name in names}),
+        cost=read_profile(path).cost_model(),
         device_blocks=device_blocks,
         host_blocks=host_blocks,
         block_tokens=block_tokens,

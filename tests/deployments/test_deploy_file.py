@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.config import ServeConfig
 from deployments.deploy_file import DeployFileError, load_deploy_file
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -68,3 +69,27 @@ def test_a_typo_outside_the_arguments(write):
 )
 def test_what_is_no_deploy_file(write, text, part):
     assert part in error_of(write(text))
+
+
+PROFILE = (
+    '{"iteration_s": 0.02, "token_s": 0.001, "context_token_s": 0, "block_copy_s": 0.0001, '
+    '"saturation_tokens": 20, "model": "a-model"}'
+)
+PROFILED = GOOD + "    scheduler: {profile: app.profile.json}\n"
+
+
+def test_a_profile_is_read_beside_the_file_and_travels_as_numbers(write, tmp_path):
+    (tmp_path / "app.profile.json").write_text(PROFILE)
+    file = load_deploy_file(write(PROFILED))
+    profile = file.applications["/"].scheduler.profile
+    assert profile.saturation_tokens == 20
+    args = file.schema.applications[0].args
+    assert args["scheduler"] == {"profile": profile.model_dump()}
+    assert ServeConfig.model_validate(args) == file.applications["/"]
+
+
+def test_a_missing_profile_is_named_with_its_remedy(write, tmp_path):
+    message = error_of(write(PROFILED))
+    assert "applications.0.args.scheduler.profile = 'app.profile.json': " in message
+    assert f"{tmp_path / 'app.profile.json'}: there is no such file" in message
+    assert "infercept profile --config" in message

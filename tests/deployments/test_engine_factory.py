@@ -31,6 +31,18 @@ def test_the_policy_reaches_the_scheduler(split):
     }
 
 
+def test_the_profile_reaches_the_scheduler(split):
+    profile = {
+        "iteration_s": 0.02,
+        "token_s": 1e-3,
+        "context_token_s": 0.0,
+        "block_copy_s": 1e-4,
+        "saturation_tokens": 20,
+    }
+    engine, _ = split(scheduler={"profile": profile})
+    assert engine.additional_config["intercept"]["profile"] == profile
+
+
 def test_host_memory_reaches_the_connector(split):
     engine, _ = split(swap={"host_memory_gib": 0.5})
     transfer = engine.kv_transfer_config

@@ -1,0 +1,72 @@
+"""The file of ``infercept profile``: what a machine was measured to take with a model."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from intercept_core.policy.cost_model import LinearCostModel
+
+REMEDY = "write one with: infercept profile --config CONFIG"
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class CostProfile(BaseModel):
+    """Where the scheduler's costs start from.
+
+    Attributes:
+        iteration_s: Fixed part of an iteration.
+        token_s: Part of each query token.
+        context_token_s: Part of each token of the contexts behind the queries.
+        block_copy_s: Time to copy one block one way.
+        saturation_tokens: See :class:`~intercept_core.policy.types.CostModel`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    iteration_s: PositiveSeconds
+    token_s: PositiveSeconds
+    context_token_s: Seconds
+    block_copy_s: PositiveSeconds
+    saturation_tokens: Annotated[int, Field(ge=1)]
+
+    def cost_model(self) -> LinearCostModel:
+        """The same numbers, as what answers questions about costs."""
+        return LinearCostModel(**self.model_dump())
+
+
+def read_profile(path: Path) -> CostProfile:
+    """Reads the costs of ``path``; what else the file tells is left aside.
+
+    Raises:
+        ValueError: naming the file, what is wrong in it, and the remedy.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file; {REMEDY}") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be read as JSON: {error}; {REMEDY}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: is not the JSON object of a profile; {REMEDY}")
+    known = {name: content[name] for name in CostProfile.model_fields if name in content}
+    try:
+        return CostProfile.model_validate(known)
+    except ValidationError as error:
+        mistakes = "; ".join(_explained(error.errors()))
+        raise ValueError(f"{path}: {mistakes}; {REMEDY}") from None
+
+
+def _explained(mistakes: Iterable[Any]) -> list[str]:
+    lines = []
+    for mistake in mistakes:
+        field = ".".join(map(str, mistake["loc"]))
+        if mistake["type"] == "missing":
+            lines.append(f"{field}: no such number in the profile")
+        else:
+            lines.append(f"{field} = {mistake['input']!r:.40}: {mistake['msg']}")
+    return lines

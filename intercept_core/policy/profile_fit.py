@@ -1,0 +1,154 @@
+"""From measured iterations and copies to the costs of a machine with a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from intercept_core.policy.cost_model import LinearCostModel
+from intercept_core.policy.cost_profile import CostProfile
+from intercept_core.policy.relative_fit import RelativeFit
+
+LEAST_S = 1e-9
+"""Costs are positive, however little a token took of what could be measured."""
+LARGE_SHARE = 1 / 8
+"""Iterations from this share of the largest one tell what a token costs there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredIteration:
+    """Iterations of one shape.
+
+    Attributes:
+        decoding: Requests that generate in it; the rest of its tokens are prompts.
+        query_tokens: Its tokens.
+        context_tokens: Sum of its requests' contexts, these tokens included.
+        seconds: Median time.
+        repeats: How often it was measured.
+        held_out: Whether it only judges the fit.
+    """
+
+    decoding: int
+    query_tokens: int
+    context_tokens: int
+    seconds: float
+    repeats: int
+    held_out: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredCopy:
+    """Copies of one size and direction.
+
+    Attributes:
+        to_host: Device to host, or back.
+        blocks: Its blocks.
+        seconds: Median time.
+        repeats: How often it was measured.
+    """
+
+    to_host: bool
+    blocks: int
+    seconds: float
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileFit:
+    """What the measurements say.
+
+    Attributes:
+        profile: The costs.
+        block_out_s: Time of a block to the host; None if no copy was measured.
+        block_in_s: Time of a block back.
+        median_error: Median relative error at the held-out shapes; None without any.
+        p90_error: Its 90th percentile.
+    """
+
+    profile: CostProfile
+    block_out_s: float | None
+    block_in_s: float | None
+    median_error: float | None
+    p90_error: float | None
+
+
+def fit_profile(
+    iterations: Sequence[MeasuredIteration], copies: Sequence[MeasuredCopy]
+) -> ProfileFit:
+    """Fits the linear model to what is not held out, and judges it by the rest.
+
+    Copies count at the slower direction; where none was measured the careful guess stays.
+
+    Raises:
+        ValueError: without an iteration of prompts alone to fit to.
+    """
+    fit = RelativeFit(columns=3)
+    for made in iterations:
+        if not made.held_out:
+            fit.add((1.0, made.query_tokens, made.context_tokens), made.seconds)
+    fixed, token, context = fit.coefficients()
+    out_s, in_s = _block_s(copies, to_host=True), _block_s(copies, to_host=False)
+    measured_s = [seconds for seconds in (out_s, in_s) if seconds is not None]
+    profile = CostProfile(
+        iteration_s=max(fixed, LEAST_S),
+        token_s=max(token, LEAST_S),
+        context_token_s=context,
+        block_copy_s=max(measured_s, default=LinearCostModel().block_copy_s),
+        saturation_tokens=saturation_tokens(iterations),
+    )
+    errors = relative_errors(profile, iterations)
+    return ProfileFit(
+        profile=profile,
+        block_out_s=out_s,
+        block_in_s=in_s,
+        median_error=float(np.median(errors)) if errors else None,
+        p90_error=float(np.quantile(errors, 0.9)) if errors else None,
+    )
+
+
+def saturation_tokens(iterations: Sequence[MeasuredIteration]) -> int:
+    """S: as many query tokens as take, at the pace of large iterations, as long as the
+    smallest iteration.
+
+    Below it the time that an iteration takes anyway (weights to read, kernels to launch)
+    outweighs that of its tokens; from there on each token costs its own. On a machine whose
+    time stays flat until the arithmetic is saturated this is the bend; on one whose time grows
+    from the first token it is where the time has doubled, as
+    :class:`~intercept_core.policy.learned_cost_model.LearnedCostModel` has it. Only
+    iterations of prompts alone count. A machine that is not saturated by its largest
+    iteration has that for S.
+
+    Raises:
+        ValueError: if there is none to count.
+    """
+    alone = [made for made in iterations if not made.decoding and not made.held_out]
+    if not alone:
+        raise ValueError("no iteration of prompts alone was measured")
+    alone.sort(key=lambda made: made.query_tokens)
+    most = alone[-1].query_tokens
+    large = RelativeFit(columns=2)
+    for made in alone:
+        if made.query_tokens >= LARGE_SHARE * most:
+            large.add((1.0, made.query_tokens), made.seconds)
+    _, token_s = large.coefficients()
+    if token_s * most <= alone[0].seconds:
+        return most
+    return max(round(alone[0].seconds / token_s), 1)
+
+
+def relative_errors(
+    profile: CostProfile, iterations: Sequence[MeasuredIteration]
+) -> list[float]:
+    """How far the profile is off at each held-out shape, relative to what was measured."""
+    cost = profile.cost_model()
+    return [
+        abs(cost.forward_s(made.query_tokens, made.context_tokens) / made.seconds - 1)
+        for made in iterations
+        if made.held_out
+    ]
+
+
+def _block_s(copies: Sequence[MeasuredCopy], *, to_host: bool) -> float | None:
+    per_block = [made.seconds / made.blocks for made in copies if made.to_host is to_host]
+    return max(median(per_block), LEAST_S) if per_block else None
