@@ -316,6 +316,8 @@ class InterceptMixin(Scheduler):
             assert self.swapper is not None
             self.swapper.bring_back(parked)
             return
+        if parked.lost_tokens(self.block_size):
+            self.iterations.recompute(session.request_id, parked.context_tokens)
         if self.swapper is not None:
             self.swapper.drop(parked)
         self.insert_by_arrival(session)

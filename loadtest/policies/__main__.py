@@ -17,6 +17,7 @@ from typing import Any
 
 from intercept_core.policy.registry import POLICIES
 from loadtest.policies.engine import STOCK, EngineSettings
+from loadtest.policies.environment import ONE_ENGINE
 from loadtest.policies.model import KV_BYTES_PER_TOKEN
 from loadtest.policies.settings import STOCK_PLAIN, Load, engine_settings
 from loadtest.policies.table import print_table
@@ -27,13 +28,6 @@ MAIN_SIDES = (STOCK, "infercept", "adaptive", "oracle")
 CALIBRATION_S = 20.0
 RUN_TIMEOUT_S = 600.0
 GIB = 2**30
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",  # the other core is for copies and for the rest of the machine
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "VLLM_LOGGING_LEVEL": "ERROR",
-    "VLLM_NO_USAGE_STATS": "1",
-}
 
 
 def main() -> None:
@@ -94,7 +88,7 @@ def _run(side: str, engine: EngineSettings, load: Load) -> dict[str, Any]:
         capture_output=True,
         text=True,
         timeout=RUN_TIMEOUT_S,
-        env={**os.environ, **_ENVIRONMENT},
+        env={**os.environ, **ONE_ENGINE},
     )
     if process.returncode:
         raise RuntimeError(f"the run of {side} failed:\n{process.stderr[-4000:]}")
