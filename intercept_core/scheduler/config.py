@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from vllm.config import VllmConfig
 
 from intercept_core.policy.registry import DEFAULT_POLICY
@@ -15,12 +15,17 @@ class InterceptConfig(BaseModel):
         policy: A name of :data:`intercept_core.policy.registry.POLICIES`, or
             ``package.module:Class``.
         policy_options: Keyword arguments of the policy.
+        park_deadline_s: Seconds after which a parked request ends whose result has not come.
+        max_parked_device_share: Share of the device's KV blocks that parked contexts may hold
+            together, 0 to 1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     policy: str = DEFAULT_POLICY
     policy_options: dict[str, Any] = Field(default_factory=dict)
+    park_deadline_s: PositiveFloat = 3600.0
+    max_parked_device_share: float = Field(default=1.0, ge=0.0, le=1.0)
 
     @classmethod
     def of(cls, vllm_config: VllmConfig) -> "InterceptConfig":

@@ -40,6 +40,7 @@ class Decider:
         ]
         if scheduler.swapper is not None:
             scheduler.swapper.apply(answers)
+        scheduler.limits.release_excess()
         scheduler.telemetry.policy_s += time.perf_counter() - started_s
 
     def _apply(self, parked: Parked, disposition: Disposition) -> bool:

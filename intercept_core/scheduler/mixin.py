@@ -24,23 +24,24 @@ from intercept_core.policy.types import Disposition
 from intercept_core.scheduler import compat, parent_watch, unsafe_modes
 from intercept_core.scheduler.config import InterceptConfig
 from intercept_core.scheduler.costs import learned_costs
+from intercept_core.scheduler.deadlines import ParkDeadlines
 from intercept_core.scheduler.decider import Decider
 from intercept_core.scheduler.device_blocks import DeviceBlocks
 from intercept_core.scheduler.ended_sessions import EndedSessions
+from intercept_core.scheduler.endings import Endings
 from intercept_core.scheduler.iterations import Iterations
+from intercept_core.scheduler.limits import Limits
 from intercept_core.scheduler.mark import SessionMark
 from intercept_core.scheduler.park_table import ParkTable
 from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.pressure import MemoryPressure, reclaiming
+from intercept_core.scheduler.restore import copy_beats_recompute
 from intercept_core.scheduler.resumes import Resumes
 from intercept_core.scheduler.swapper import Swapper
 from intercept_core.scheduler.telemetry import Telemetry
 from intercept_core.swap.connector import InterceptConnector
 
 logger = logging.getLogger(__name__)
-
-NEGLIGIBLE_SHARE = 0.1
-"""Work below this share of an iteration is not worth the wait for a copy."""
 
 
 class InterceptMixin(Scheduler):
@@ -52,6 +53,8 @@ class InterceptMixin(Scheduler):
         device: The device blocks of parked contexts.
         swapper: Copies between device and host; None without a host pool.
         iterations: How long iterations take.
+        limits: The bounds of contexts and of what parked ones hold.
+        deadlines: How long a request may stay parked.
         clock: Seconds, monotonic; the simulator and tests replace it.
     """
 
@@ -74,6 +77,11 @@ class InterceptMixin(Scheduler):
         if isinstance(self.connector, InterceptConnector):
             self.swapper = Swapper(self.connector, self.device, self.telemetry, self.place)
             self.connector.wait = self.intercept_policy.waits_for_copies
+        self.limits = Limits(self, config.max_parked_device_share)
+        self._endings = Endings(self)
+        self.deadlines = ParkDeadlines(
+            self.parked, self._endings, self.telemetry, config.park_deadline_s, self._now_s
+        )
         self._decider = Decider(self)
         self._pressure = MemoryPressure(self)
         self._resumes = Resumes(self.telemetry)
@@ -91,6 +99,7 @@ class InterceptMixin(Scheduler):
     def schedule(self, *args: Any, **kwargs: Any) -> SchedulerOutput:
         """Upstream appends resumed requests to the running list as they come; preemption
         takes its last, which must be the latest to arrive."""
+        self.deadlines.end_overdue()
         self._collect_copies()
         self._decider.decide()
         self._start_copies()
@@ -124,6 +133,7 @@ class InterceptMixin(Scheduler):
         if self.telemetry.parked > parked_before:
             # With nobody else running there may be no next iteration to decide in.
             self._decider.decide()
+        self._endings.tell(outputs)
         self._resumes.attach(outputs)
         return outputs
 
@@ -260,7 +270,7 @@ class InterceptMixin(Scheduler):
         if SessionMark.of(session) is None:
             super()._update_request_as_session(session, update)
             return
-        new_token_ids = self._fitting(session, update.prompt_token_ids or [])
+        new_token_ids = self.limits.fitting(session, update.prompt_token_ids or [])
         assert session.prompt_token_ids is not None
         session.prompt_token_ids.extend(session._all_token_ids[session.num_prompt_tokens :])
         session.prompt_token_ids.extend(new_token_ids)
@@ -274,21 +284,6 @@ class InterceptMixin(Scheduler):
         session.status = RequestStatus.WAITING
         self._resume(session, update.arrival_time)
 
-    def _fitting(self, session: Request, token_ids: list[int]) -> list[int]:
-        # One place is left for the token that ends the session with a length stop.
-        room = max(self.max_model_len - 1 - session.num_tokens, 0)
-        if len(token_ids) <= room:
-            return token_ids
-        logger.warning(
-            "session %s: input of %d tokens cut to %d, the rest of max_model_len=%d",
-            session.request_id,
-            len(token_ids),
-            room,
-            self.max_model_len,
-        )
-        self.telemetry.truncated_inputs += 1
-        return token_ids[:room]
-
     def _resume(self, session: Request, arrival_s: float) -> None:
         parked = self.parked.pop(session.request_id)
         if parked is None:
@@ -300,28 +295,13 @@ class InterceptMixin(Scheduler):
         if self.intercept_policy.requeues:
             session.arrival_time = arrival_s
         self._resumes.add(parked)
-        if self._worth_bringing_back(parked):
+        if copy_beats_recompute(parked, self.intercept_cost, self.iterations, self.block_size):
             assert self.swapper is not None
             self.swapper.bring_back(parked)
             return
         if self.swapper is not None:
             self.swapper.drop(parked)
         self.insert_by_arrival(session)
-
-    def _worth_bringing_back(self, parked: Parked) -> bool:
-        """Whether the host has what is missing, and a copy beats computing it again."""
-        missing = parked.blocks - parked.device_blocks
-        if not missing or parked.first_host_block > parked.device_blocks:
-            return False
-        cost = self.intercept_cost
-        tokens = missing * self.block_size
-        context_tokens = self.iterations.context_tokens
-        iteration_s = cost.forward_s(self.iterations.query_tokens, context_tokens)
-        recompute_s = cost.forward_s(self.iterations.query_tokens + tokens, context_tokens)
-        # A copy takes an iteration at least, before the request can go on.
-        return recompute_s - iteration_s > max(
-            cost.copy_s(missing), NEGLIGIBLE_SHARE * iteration_s
-        )
 
     def insert_by_arrival(self, request: Request) -> None:
         """Puts a request into the upstream queue where its arrival says."""
@@ -384,8 +364,11 @@ class InterceptMixin(Scheduler):
         return len(self.requests) > sum(self.get_request_counts()) + held
 
     def has_requests(self) -> bool:
-        """Upstream rests when no request is queued; copies may be under way then."""
-        return super().has_requests() or (self.swapper is not None and self.swapper.busy)
+        """Upstream rests when no request is queued; copies may be under way then, or ends to
+        tell of."""
+        if super().has_requests() or self._endings.untold or self.deadlines.due:
+            return True
+        return self.swapper is not None and self.swapper.busy
 
     def _free_request(self, request: Request, delay_free_blocks: bool = False) -> Any:
         """Remembers an ended session, whose client has still to close it, and keeps blocks

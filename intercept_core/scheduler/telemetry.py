@@ -31,6 +31,9 @@ class Telemetry:
         policy_s: Processor time of decisions.
         ghosts_dropped: Closing messages of sessions that had ended already.
         truncated_inputs: Inputs cut because they would have exceeded the model's length.
+        overdue: Parked requests that the scheduler ended at their deadline.
+        blocks_over_limit: Device blocks taken from parked contexts that held more than they
+            may together.
     """
 
     parked: int = 0
@@ -54,6 +57,8 @@ class Telemetry:
     policy_s: float = 0.0
     ghosts_dropped: int = 0
     truncated_inputs: int = 0
+    overdue: int = 0
+    blocks_over_limit: int = 0
 
     def decided(self, disposition: Disposition) -> None:
         """Counts a change of mind."""
