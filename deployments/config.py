@@ -1,6 +1,6 @@
 """The configuration of the application: ``args`` in the YAML that ``serve deploy`` takes."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -62,10 +62,20 @@ class SchedulerSection(Section):
         policy: A name of ``intercept_core.policy.registry``, or ``package.module:Class`` of
             your own policy.
         policy_options: Keyword arguments of the policy.
+        park_deadline_s: Seconds after which a waiting request ends (finish reason ``abort``)
+            whose result has not come in any way. A net below the deadlines of the
+            augmentations, and later than any of them.
+        max_parked: Requests of one replica that may wait for augmentations at a time; to the
+            calls of others the model gets an error text at once. Any number if not given.
+        max_parked_device_share: Share of the device's KV cache that waiting contexts may hold
+            together, 0 to 1; beyond it they move or are computed again.
     """
 
     policy: str = DEFAULT_POLICY
     policy_options: dict[str, Any] = Field(default_factory=dict)
+    park_deadline_s: PositiveFloat = 3600.0
+    max_parked: PositiveInt | None = None
+    max_parked_device_share: float = Field(default=1.0, ge=0.0, le=1.0)
 
     @field_validator("policy")
     @classmethod
@@ -125,7 +135,10 @@ class AugmentationSection(Section):
         options: What the implementation is built with.
         inline: Whether it runs in the LLM replica; for work of microseconds. Otherwise it
             is a Serve deployment of its own, to which the rest of the fields belong.
-        timeout_s: Deadline of a call over all its attempts, in seconds.
+        timeout_s: Deadline of a call over all its attempts, in seconds. A request may set an
+            earlier one (``vllm_xargs.intercept_timeout_s``).
+        on_timeout: What becomes of a request whose call misses it: ``resume`` goes on with
+            an error text for the model, ``end`` ends it with finish reason ``abort``.
         lease_s: Seconds without news from the caller after which a worker drops a call.
         max_attempts: How often a call is sent at most when a worker is lost.
         concurrency: Calls that one worker runs at the same time.
@@ -142,6 +155,7 @@ class AugmentationSection(Section):
     options: dict[str, Any] = Field(default_factory=dict)
     inline: bool = False
     timeout_s: PositiveFloat = 30.0
+    on_timeout: Literal["resume", "end"] = "resume"
     lease_s: PositiveFloat = 5.0
     max_attempts: PositiveInt = 2
     concurrency: PositiveInt = 16
@@ -220,6 +234,21 @@ class ServeConfig(Section):
                 "vLLM has room for one KV connector; drop swap, or engine.kv_transfer_config"
             )
         return swap
+
+    @field_validator("augmentations")
+    @classmethod
+    def _in_time_for_the_scheduler(
+        cls, sections: dict[str, AugmentationSection], info: ValidationInfo
+    ) -> dict[str, AugmentationSection]:
+        scheduler = info.data.get("scheduler")
+        for name, section in sections.items():
+            if scheduler is not None and section.timeout_s >= scheduler.park_deadline_s:
+                raise ValueError(
+                    f"{name}.timeout_s: {section.timeout_s:g} is not before "
+                    f"scheduler.park_deadline_s ({scheduler.park_deadline_s:g}); "
+                    "lower the one or raise the other"
+                )
+        return sections
 
     @property
     def public_name(self) -> str:

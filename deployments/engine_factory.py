@@ -61,10 +61,7 @@ def split_args(
     frontend = {k: v for k, v in config.engine.items() if k in frontend_names}
     engine = {k: v for k, v in config.engine.items() if k not in frontend_names}
     additional = dict(engine.pop("additional_config", {}))
-    additional["intercept"] = {
-        "policy": config.scheduler.policy,
-        "policy_options": config.scheduler.policy_options,
-    }
+    additional["intercept"] = config.scheduler.model_dump(exclude={"max_parked"})
     if config.swap is not None:
         engine["kv_transfer_config"] = {
             "kv_connector": "InterceptConnector",

@@ -51,7 +51,11 @@ class LLMReplica:
         self._routes = AugmentationRoutes(
             self._config.augmentations, workers, eta_sink=self._engine.push_etas
         )
-        self._engine.attach(self._routes.bus, self._config.dialect)
+        self._engine.attach(
+            self._routes.bus,
+            self._config.dialect,
+            max_parked=self._config.scheduler.max_parked,
+        )
         logger.info("engine ready in %.1f s", time.monotonic() - started_at)
 
     async def __serve_build_asgi_app__(self) -> "FastAPI":

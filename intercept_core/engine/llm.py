@@ -18,6 +18,7 @@ from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.gather import gathered
 from intercept_core.engine.interception import InterceptionChannel
 from intercept_core.engine.options import InterceptOptions
+from intercept_core.engine.park_slots import ParkSlots
 from intercept_core.engine.session import InterceptSession, SessionRequest
 
 
@@ -28,20 +29,31 @@ class InterceptLLM(AsyncLLM):
     takes vLLM's own path.
 
     Attributes:
+        slots: Places of the requests that wait for augmentations.
         channels: Followers of requests, by the id in ``vllm_xargs.intercept_channel``.
     """
 
     channels: dict[str, InterceptionChannel]
     bus: InterceptBus | None = None
+    slots: ParkSlots
     dialect: Dialect
 
-    def attach(self, bus: InterceptBus, dialect: DialectConfig) -> None:
+    def attach(
+        self, bus: InterceptBus, dialect: DialectConfig, *, max_parked: int | None = None
+    ) -> None:
         """Gives the engine its augmentations and the way the model calls them.
+
+        Args:
+            bus: Where calls go.
+            dialect: How they are written.
+            max_parked: How many requests may wait for augmentations at a time; to the calls
+                of others the model gets an error text at once. None for any number.
 
         Raises:
             ValueError: if the dialect does not fit the model's tokenizer.
         """
         self.channels = {}
+        self.slots = ParkSlots(max_parked)
         self.dialect = Dialect(dialect, self.get_tokenizer())
         self.bus = bus
 
@@ -97,6 +109,7 @@ class InterceptLLM(AsyncLLM):
             dialect=self.dialect,
             open_stream=open_stream,
             channel=self.channels.get(options.intercept_channel or "") or InterceptionChannel(),
+            slots=self.slots,
         )
         return gathered(session.run(), params.output_kind)
 

@@ -18,7 +18,9 @@ from intercept_core.bus.bus import InterceptBus
 from intercept_core.engine.dialect import CallError, Dialect, ToolCall
 from intercept_core.engine.interception import InterceptionChannel
 from intercept_core.engine.options import InterceptOptions
+from intercept_core.engine.park_slots import ParkSlots
 from intercept_core.engine.pause import Pause
+from intercept_core.engine.turn_outputs import TurnOutputs
 from intercept_core.engine.visible_output import Piece, VisibleOutput
 from intercept_core.scheduler.mark import SessionMark
 
@@ -60,6 +62,7 @@ class InterceptSession:
         dialect: How calls are written.
         open_stream: Starts the vLLM request.
         channel: Where interceptions are published.
+        slots: Places of waiting requests; as many as there are if not given.
     """
 
     def __init__(
@@ -70,12 +73,14 @@ class InterceptSession:
         dialect: Dialect,
         open_stream: OpenStream,
         channel: InterceptionChannel,
+        slots: ParkSlots | None = None,
     ) -> None:
         self._request = request
         self._bus = bus
         self._dialect = dialect
         self._open_stream = open_stream
         self._channel = channel
+        self._slots = slots or ParkSlots()
         self._mark = SessionMark(
             # Clients choose request ids, and may choose the same one twice.
             key=uuid.uuid4().hex,
@@ -94,6 +99,7 @@ class InterceptSession:
         self._model_tokens = 0
         self._inserted_tokens = 0
         self._pause: Pause | None = None
+        self._outputs: TurnOutputs | None = None
 
     async def run(self) -> AsyncGenerator[RequestOutput, None]:
         """Yields deltas of what the client may see; the last one has ``finished`` set.
@@ -102,8 +108,9 @@ class InterceptSession:
         """
         params = self._turn_params(first=True)
         self._send(StreamingInput(prompt=self._request.prompt, sampling_params=params))
-        async with aclosing(self._open_stream(self._input_stream(), params)) as outputs:
-            async for output in outputs:
+        stream = TurnOutputs(self._open_stream(self._input_stream(), params))
+        async with aclosing(stream) as self._outputs:
+            async for output in stream:
                 self._take_in(output)
                 piece = self._visible.feed(output.outputs[0])
                 if piece.stop is not None:
@@ -131,13 +138,36 @@ class InterceptSession:
             return
         if piece:
             yield self._output(output, piece)
-        text = await self._result_of(call)
+        assert self._outputs is not None
+        text = await self._outputs.unless_one_comes(self._result_of(call))
+        if text is None:
+            async for last in self._outputs:
+                yield self._end_parked(last)
+                return
+            return
+        assert self._pause is not None
+        if self._pause.timeout is not None and self._ends_on_timeout(call):
+            answer = self._visible.end_answer()
+            yield self._end(output, answer, "abort", self._pause.timeout)
+            return
         token_ids = self._dialect.encode_result(text)
         if not self._insert(token_ids):
             yield self._end(output, self._visible.end_answer(), "length")
             return
         if shown := self._visible.show_result(self._dialect.result_text(text)):
             yield self._output(output, shown)
+
+    def _ends_on_timeout(self, call: ToolCall | CallError) -> bool:
+        return isinstance(call, ToolCall) and self._bus.ends_on_timeout(call.name)
+
+    def _end_parked(self, output: RequestOutput) -> RequestOutput:
+        """The end that the engine has given to a request in a pause."""
+        completion = output.outputs[0]
+        reason = str(completion.stop_reason or "cancelled: the engine ended the request")
+        if self._pause is not None:
+            self._pause.ended(reason)
+        finish_reason = completion.finish_reason or "abort"
+        return self._end(output, self._visible.end_answer(), finish_reason, reason)
 
     def _end_turn(
         self, output: RequestOutput, piece: Piece, call: ToolCall | CallError | None
@@ -185,12 +215,17 @@ class InterceptSession:
         if call.name not in offered:
             message = f"no tool is called {call.name!r}; known tools: {', '.join(offered)}"
             return pause.refuse(call, "unknown_tool", message)
-        return await pause.run(
-            self._bus,
-            call,
-            request_id=self._mark.key,
-            session_id=self._request.conversation_id,
-        )
+        with self._slots.one() as has_slot:
+            if not has_slot:
+                message = f"{call.name} is not available now: too many requests wait for tools"
+                return pause.refuse(call, "too_many_parked", message)
+            return await pause.run(
+                self._bus,
+                call,
+                request_id=self._mark.key,
+                session_id=self._request.conversation_id,
+                timeout_s=self._request.options.intercept_timeout_s,
+            )
 
     # -- what goes to the engine -------------------------------------------------------
 

@@ -22,7 +22,8 @@ class InterceptAsyncScheduler(InterceptMixin, AsyncScheduler):
 
 def _intercept_control(core: EngineCore, operation: str, payload: Any = None) -> Any:
     if isinstance(core.scheduler, InterceptMixin) and isinstance(core, EngineCoreProc):
-        # Only the engine's process can wake its loop, and here it passes by.
+        # The scheduler does not know its engine, which passes by here: with the report on
+        # the first call at the latest.
         core.scheduler.deadlines.wake = partial(
             core.input_queue.put_nowait, (EngineCoreRequestType.WAKEUP, None)
         )

@@ -89,3 +89,17 @@ def test_a_policy_must_be_one_that_can_serve(policy, remedy):
 def test_there_is_room_for_one_connector():
     found = mistakes(swap={"host_memory_gib": 1}, engine={"kv_transfer_config": {}})
     assert "engine.kv_transfer_config" in found["swap"][1]
+
+
+def test_the_net_hangs_below_the_deadlines():
+    section = {"type": "calculator", "timeout_s": 60}
+    found = mistakes(scheduler={"park_deadline_s": 60}, augmentations={"calculator": section})
+    assert "scheduler.park_deadline_s (60)" in found["augmentations"][1]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("park_deadline_s", 0), ("max_parked", 0), ("max_parked_device_share", 1.1)],
+)
+def test_impossible_limits_are_named(field, value):
+    assert set(mistakes(scheduler={field: value})) == {f"scheduler.{field}"}
