@@ -17,6 +17,7 @@ from intercept_core.engine.dialect import Dialect
 from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.gather import gathered
 from intercept_core.engine.interception import InterceptionChannel
+from intercept_core.engine.metrics import InterceptMetrics
 from intercept_core.engine.options import InterceptOptions
 from intercept_core.engine.park_slots import ParkSlots
 from intercept_core.engine.session import InterceptSession, SessionRequest
@@ -37,6 +38,15 @@ class InterceptLLM(AsyncLLM):
     bus: InterceptBus | None = None
     slots: ParkSlots
     dialect: Dialect
+
+    def __init__(self, vllm_config: Any, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("log_stats"):
+            # Before all others: see InterceptMetrics.
+            kwargs["stat_loggers"] = [InterceptMetrics, *(kwargs.get("stat_loggers") or ())]
+            additional = dict(vllm_config.additional_config or {})
+            additional["intercept"] = {**additional.get("intercept", {}), "reports": True}
+            vllm_config.additional_config = additional
+        super().__init__(vllm_config, *args, **kwargs)
 
     def attach(
         self, bus: InterceptBus, dialect: DialectConfig, *, max_parked: int | None = None

@@ -29,6 +29,7 @@ from intercept_core.scheduler.decider import Decider
 from intercept_core.scheduler.device_blocks import DeviceBlocks
 from intercept_core.scheduler.ended_sessions import EndedSessions
 from intercept_core.scheduler.endings import Endings
+from intercept_core.scheduler.interception_log import InterceptionLog
 from intercept_core.scheduler.iterations import Iterations
 from intercept_core.scheduler.limits import Limits
 from intercept_core.scheduler.mark import SessionMark
@@ -37,6 +38,7 @@ from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.pressure import MemoryPressure, reclaiming
 from intercept_core.scheduler.restore import copy_beats_recompute
 from intercept_core.scheduler.resumes import Resumes
+from intercept_core.scheduler.stats_report import StatsReporter
 from intercept_core.scheduler.swapper import Swapper
 from intercept_core.scheduler.telemetry import Telemetry
 from intercept_core.swap.connector import InterceptConnector
@@ -55,6 +57,8 @@ class InterceptMixin(Scheduler):
         iterations: How long iterations take.
         limits: The bounds of contexts and of what parked ones hold.
         deadlines: How long a request may stay parked.
+        interceptions: Reports of the latest ones.
+        stats_reporter: Reports to the stat loggers.
         clock: Seconds, monotonic; the simulator and tests replace it.
     """
 
@@ -84,7 +88,9 @@ class InterceptMixin(Scheduler):
         )
         self._decider = Decider(self)
         self._pressure = MemoryPressure(self)
-        self._resumes = Resumes(self.telemetry)
+        self.interceptions = InterceptionLog()
+        self._resumes = Resumes(self.telemetry, self.interceptions, self._now_s)
+        self.stats_reporter = StatsReporter(self, enabled=config.reports and self.log_stats)
         self._ended_sessions = EndedSessions()
         self._most_scheduled_tokens = self.max_num_scheduled_tokens
         self.kv_cache_manager.allocate_slots = reclaiming(
@@ -135,6 +141,7 @@ class InterceptMixin(Scheduler):
             self._decider.decide()
         self._endings.tell(outputs)
         self._resumes.attach(outputs)
+        self.stats_reporter.attach(outputs)
         return outputs
 
     # -- copies ------------------------------------------------------------------------
@@ -142,20 +149,28 @@ class InterceptMixin(Scheduler):
     def _collect_copies(self) -> None:
         if self.swapper is None:
             return
+        waited_s = 0.0
         for finished in self.swapper.collect():
+            waited_s = max(waited_s, finished.seconds)
             self.intercept_cost.observe_copy(finished.blocks, finished.seconds)
             if finished.aborted:
                 self._free_blocks(finished.parked.request)
             elif finished.returned:
                 self.insert_by_arrival(finished.parked.request)
+        if self.intercept_policy.waits_for_copies:
+            in_use = self.kv_cache_manager.block_pool.num_gpu_blocks - 1 - self.device.free
+            self.telemetry.stall_block_s += waited_s * in_use
 
     def _start_copies(self) -> None:
         if self.swapper is None:
             return
         budget = self._copy_budget()
-        budget -= self.swapper.copy_in(budget, self._allocate_for_return)
-        if budget > 0:
-            self.swapper.copy_out(budget)
+        started = self.swapper.copy_in(budget, self._allocate_for_return)
+        if budget > started:
+            started += self.swapper.copy_out(budget - started)
+        if started:
+            self.telemetry.budget_blocks += budget
+            self.telemetry.budget_blocks_used += started
 
     def _copy_budget(self) -> int:
         """Blocks whose copy is hidden by the forward pass of one iteration."""
@@ -225,7 +240,7 @@ class InterceptMixin(Scheduler):
         """Lets go of a parked context, on the device and on the host."""
         if parked.disposition is Disposition.DISCARD:
             return
-        parked.disposition = Disposition.DISCARD
+        parked.become(Disposition.DISCARD)
         if self.swapper is not None:
             self.swapper.drop(parked)
         self.device.shrink(parked, 0)
