@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vllm import SamplingParams
@@ -100,6 +100,7 @@ class InterceptSession:
         self._inserted_tokens = 0
         self._pause: Pause | None = None
         self._outputs: TurnOutputs | None = None
+        self._kind: str | None = None
 
     async def run(self) -> AsyncGenerator[RequestOutput, None]:
         """Yields deltas of what the client may see; the last one has ``finished`` set.
@@ -208,6 +209,7 @@ class InterceptSession:
         return isinstance(call, ToolCall) and call.name in self._request.options.client_tools
 
     async def _result_of(self, call: ToolCall | CallError) -> str:
+        self._kind = None
         self._pause = pause = Pause(self._channel, self._context_tokens())
         if isinstance(call, CallError):
             return pause.refuse(ToolCall("unknown", {}), "bad_call", str(call))
@@ -219,6 +221,7 @@ class InterceptSession:
             if not has_slot:
                 message = f"{call.name} is not available now: too many requests wait for tools"
                 return pause.refuse(call, "too_many_parked", message)
+            self._kind = call.name
             return await pause.run(
                 self._bus,
                 call,
@@ -265,7 +268,8 @@ class InterceptSession:
         params.stop_token_ids = sorted(
             {*(params.stop_token_ids or ()), *self._mark.trigger_token_ids}
         )
-        params.extra_args = {**(params.extra_args or {}), **self._mark.to_extra_args()}
+        mark = replace(self._mark, kind=self._kind)
+        params.extra_args = {**(params.extra_args or {}), **mark.to_extra_args()}
         params.max_tokens = self._remaining_tokens()
         if not first:
             params.prompt_logprobs = None

@@ -17,15 +17,18 @@ class SessionMark:
         trigger_token_ids: A stop at one of these parks the request. Any other stop ends it.
         park_at_end_of_turn: Whether the end-of-sequence token parks it too, because only a
             parser outside the engine can tell whether the turn was a call.
+        kind: The augmentation whose result an input brings; None at the beginning.
     """
 
     key: str
     trigger_token_ids: frozenset[int]
     park_at_end_of_turn: bool
+    kind: str | None = None
 
     def to_extra_args(self) -> dict[str, Any]:
         """The plain form that vLLM serializes."""
-        return {_KEY: [self.key, sorted(self.trigger_token_ids), self.park_at_end_of_turn]}
+        triggers = sorted(self.trigger_token_ids)
+        return {_KEY: [self.key, triggers, self.park_at_end_of_turn, self.kind]}
 
     @classmethod
     def of(cls, request: Request) -> "SessionMark | None":
@@ -39,11 +42,12 @@ class SessionMark:
         params = request.sampling_params
         if params is None or not params.extra_args or _KEY not in params.extra_args:
             return None
-        key, trigger_token_ids, park_at_end_of_turn = params.extra_args[_KEY]
+        key, trigger_token_ids, park_at_end_of_turn, kind = params.extra_args[_KEY]
         return cls(
             key=key,
             trigger_token_ids=frozenset(trigger_token_ids),
             park_at_end_of_turn=park_at_end_of_turn,
+            kind=kind,
         )
 
     def parks(self, stop_reason: int | str | None) -> bool:

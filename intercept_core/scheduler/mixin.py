@@ -305,6 +305,8 @@ class InterceptMixin(Scheduler):
             # The input was queued before the stop: upstream enqueues the request itself.
             return
         self.device.account(parked)
+        if (mark := SessionMark.of(session)) is not None and mark.kind is not None:
+            parked.kind = mark.kind  # the bus had no time to tell of a short call
         parked.resumed_s = self.clock()
         self.intercept_policy.observe(parked.kind, parked.resumed_s - parked.since_s)
         if self.intercept_policy.requeues:
