@@ -63,6 +63,7 @@ class AugmentationRoutes:
             kind: Route(
                 transport=memory if section.inline else remote,
                 timeout_s=section.timeout_s,
+                ends_on_timeout=section.on_timeout == "end",
                 lease_s=section.lease_s,
                 max_attempts=section.max_attempts,
                 typical_s=registry.resolve(section.type).typical_duration_s,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -80,11 +80,21 @@ class SchedulerSection(Section):
             costs from careful guesses. A relative path starts at the folder of the deploy
             file, or, where only the arguments are known (``serve deploy``), at the current
             directory of the process that builds the application.
+        park_deadline_s: Seconds after which a waiting request ends (finish reason ``abort``)
+            whose result has not come in any way. A net below the deadlines of the
+            augmentations, and later than any of them.
+        max_parked: Requests of one replica that may wait for augmentations at a time; to the
+            calls of others the model gets an error text at once. Any number if not given.
+        max_parked_device_share: Share of the device's KV cache that waiting contexts may hold
+            together, 0 to 1; beyond it they move or are computed again.
     """
 
     policy: str = DEFAULT_POLICY
     policy_options: dict[str, Any] = Field(default_factory=dict)
     profile: CostProfile | None = None
+    park_deadline_s: PositiveFloat = 3600.0
+    max_parked: PositiveInt | None = None
+    max_parked_device_share: float = Field(default=1.0, ge=0.0, le=1.0)
 
     @field_validator("policy")
     @classmethod
@@ -152,7 +162,10 @@ class AugmentationSection(Section):
         options: What the implementation is built with.
         inline: Whether it runs in the LLM replica; for work of microseconds. Otherwise it
             is a Serve deployment of its own, to which the rest of the fields belong.
-        timeout_s: Deadline of a call over all its attempts, in seconds.
+        timeout_s: Deadline of a call over all its attempts, in seconds. A request may set an
+            earlier one (``vllm_xargs.intercept_timeout_s``).
+        on_timeout: What becomes of a request whose call misses it: ``resume`` goes on with
+            an error text for the model, ``end`` ends it with finish reason ``abort``.
         lease_s: Seconds without news from the caller after which a worker drops a call.
         max_attempts: How often a call is sent at most when a worker is lost.
         concurrency: Calls that one worker runs at the same time.
@@ -170,6 +183,7 @@ class AugmentationSection(Section):
     options: dict[str, Any] = Field(default_factory=dict)
     inline: bool = False
     timeout_s: PositiveFloat = 30.0
+    on_timeout: Literal["resume", "end"] = "resume"
     lease_s: PositiveFloat = 5.0
     max_attempts: PositiveInt = 2
     concurrency: PositiveInt = 16
@@ -297,6 +311,21 @@ class ServeConfig(Section):
                 "counts, too; set it to null if the model calls by triggers alone)"
             )
         return augmentations
+
+    @field_validator("augmentations")
+    @classmethod
+    def _in_time_for_the_scheduler(
+        cls, sections: dict[str, AugmentationSection], info: ValidationInfo
+    ) -> dict[str, AugmentationSection]:
+        scheduler = info.data.get("scheduler")
+        for name, section in sections.items():
+            if scheduler is not None and section.timeout_s >= scheduler.park_deadline_s:
+                raise ValueError(
+                    f"{name}.timeout_s: {section.timeout_s:g} is not before "
+                    f"scheduler.park_deadline_s ({scheduler.park_deadline_s:g}); "
+                    "lower the one or raise the other"
+                )
+        return sections
 
     @property
     def public_name(self) -> str:

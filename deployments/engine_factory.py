@@ -61,7 +61,9 @@ def split_args(
     frontend = {k: v for k, v in config.engine.items() if k in frontend_names}
     engine = {k: v for k, v in config.engine.items() if k not in frontend_names}
     additional = dict(engine.pop("additional_config", {}))
-    additional["intercept"] = config.scheduler.model_dump(exclude_none=True)
+    additional["intercept"] = config.scheduler.model_dump(
+        exclude={"max_parked"}, exclude_none=True
+    )
     if config.swap is not None:
         engine["kv_transfer_config"] = {
             "kv_connector": "InterceptConnector",

@@ -56,7 +56,12 @@ class LLMReplica:
             name: augmentation.trigger
             for name, augmentation in self._config.augmentations.items()
         }
-        self._engine.attach(self._routes.bus, self._config.dialect, triggers)
+        self._engine.attach(
+            self._routes.bus,
+            self._config.dialect,
+            triggers,
+            max_parked=self._config.scheduler.max_parked,
+        )
         logger.info("engine ready in %.1f s", time.monotonic() - started_at)
 
     async def __serve_build_asgi_app__(self) -> "FastAPI":

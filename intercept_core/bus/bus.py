@@ -5,6 +5,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from intercept_core.bus.eta_pusher import EtaPusher, EtaSink
@@ -74,7 +75,13 @@ class InterceptBus:
         self._pusher = None if eta_sink is None else EtaPusher(self._report_of, eta_sink)
 
     async def dispatch(
-        self, kind: str, arguments: Mapping[str, Any], *, request_id: str, session_id: str
+        self,
+        kind: str,
+        arguments: Mapping[str, Any],
+        *,
+        request_id: str,
+        session_id: str,
+        timeout_s: float | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Has an augmentation do one piece of work.
 
@@ -85,6 +92,7 @@ class InterceptBus:
             arguments: As the model wrote them; the worker checks them.
             request_id: The request that waits for the result.
             session_id: The conversation whose state the augmentation keeps.
+            timeout_s: An earlier deadline than the kind's, in seconds; None for the kind's.
 
         Yields:
             ``Accepted`` and ``Progress`` events of every attempt, then exactly one
@@ -95,7 +103,7 @@ class InterceptBus:
                 goes wrong is a ``Failed``.
         """
         self.stats.dispatched += 1
-        live_or_failed = self._open(kind, arguments, request_id, session_id)
+        live_or_failed = self._open(kind, arguments, request_id, session_id, timeout_s)
         if isinstance(live_or_failed, Failed):
             self._count(live_or_failed)
             yield live_or_failed
@@ -122,6 +130,11 @@ class InterceptBus:
     def kinds(self) -> frozenset[str]:
         """Names of the augmentations that can be called."""
         return frozenset(self._routes)
+
+    def ends_on_timeout(self, kind: str) -> bool:
+        """Whether a request ends whose call of ``kind`` misses its deadline."""
+        route = self._routes.get(kind)
+        return route is not None and route.ends_on_timeout
 
     def eta_reports(self) -> list[EtaReport]:
         """What is expected of every live call."""
@@ -162,10 +175,17 @@ class InterceptBus:
                 logger.warning("a transport did not close: %r", result)
 
     def _open(
-        self, kind: str, arguments: Mapping[str, Any], request_id: str, session_id: str
+        self,
+        kind: str,
+        arguments: Mapping[str, Any],
+        request_id: str,
+        session_id: str,
+        timeout_s: float | None,
     ) -> LiveCall | Failed:
         """Starts a call, or says why there is none to start."""
         route = self._routes.get(kind)
+        if route is not None and timeout_s is not None:
+            route = replace(route, timeout_s=min(timeout_s, route.timeout_s))
         call = Call(
             call_id=self._new_id(),
             request_id=request_id,

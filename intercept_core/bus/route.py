@@ -13,6 +13,8 @@ class Route:
     Attributes:
         transport: Carries the calls; several routes may share one.
         timeout_s: The deadline of a dispatch over all its attempts, in seconds.
+        ends_on_timeout: Whether a request whose call misses the deadline ends, instead of
+            going on with an error text.
         lease_s: Seconds after which a worker that hears nothing drops the work. Renewals
             go out every third of it.
         max_attempts: How often a call may be sent at most; 1 means never again.
@@ -27,6 +29,7 @@ class Route:
     lease_s: float
     max_attempts: int = 2
     typical_s: float | None = None
+    ends_on_timeout: bool = False
 
     def __post_init__(self) -> None:
         for field in ("timeout_s", "lease_s"):

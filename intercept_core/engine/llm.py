@@ -17,7 +17,9 @@ from intercept_core.engine.dialect import Dialect
 from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.gather import gathered
 from intercept_core.engine.interception import InterceptionChannel
+from intercept_core.engine.metrics import InterceptMetrics
 from intercept_core.engine.options import InterceptOptions
+from intercept_core.engine.park_slots import ParkSlots
 from intercept_core.engine.session import InterceptSession, SessionRequest
 from intercept_core.engine.trigger_config import TriggerConfig
 
@@ -29,18 +31,31 @@ class InterceptLLM(AsyncLLM):
     takes vLLM's own path.
 
     Attributes:
+        slots: Places of the requests that wait for augmentations.
         channels: Followers of requests, by the id in ``vllm_xargs.intercept_channel``.
     """
 
     channels: dict[str, InterceptionChannel]
     bus: InterceptBus | None = None
+    slots: ParkSlots
     dialect: Dialect
+
+    def __init__(self, vllm_config: Any, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("log_stats"):
+            # Before all others: see InterceptMetrics.
+            kwargs["stat_loggers"] = [InterceptMetrics, *(kwargs.get("stat_loggers") or ())]
+            additional = dict(vllm_config.additional_config or {})
+            additional["intercept"] = {**additional.get("intercept", {}), "reports": True}
+            vllm_config.additional_config = additional
+        super().__init__(vllm_config, *args, **kwargs)
 
     def attach(
         self,
         bus: InterceptBus,
         dialect: DialectConfig,
         triggers: Mapping[str, Sequence[TriggerConfig]] | None = None,
+        *,
+        max_parked: int | None = None,
     ) -> None:
         """Gives the engine its augmentations and the way the model calls them.
 
@@ -48,11 +63,14 @@ class InterceptLLM(AsyncLLM):
             bus: Where calls go.
             dialect: How calls are written.
             triggers: Texts that call an augmentation, too, by its name.
+            max_parked: How many requests may wait for augmentations at a time; to the calls
+                of others the model gets an error text at once. None for any number.
 
         Raises:
             ValueError: if the dialect does not fit the model's tokenizer.
         """
         self.channels = {}
+        self.slots = ParkSlots(max_parked)
         self.dialect = Dialect(dialect, self.get_tokenizer(), triggers)
         self.bus = bus
 
@@ -108,6 +126,7 @@ class InterceptLLM(AsyncLLM):
             dialect=self.dialect,
             open_stream=open_stream,
             channel=self.channels.get(options.intercept_channel or "") or InterceptionChannel(),
+            slots=self.slots,
         )
         return gathered(session.run(), params.output_kind)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from vllm import SamplingParams
 from vllm.exceptions import VLLMValidationError
 
@@ -15,6 +15,8 @@ class InterceptOptions(BaseModel):
         augmentations: Kinds that the server runs for this request.
         client_tools: Names that the client runs itself: a call to one ends the request and
             stays in its text.
+        intercept_timeout_s: Deadline of each call, in seconds, where it is earlier than the
+            augmentation's own.
         show_calls: Whether calls and results appear in the text.
         intercept_channel: Id of the channel that follows the interceptions.
     """
@@ -23,6 +25,7 @@ class InterceptOptions(BaseModel):
 
     augmentations: tuple[str, ...] = ()
     client_tools: tuple[str, ...] = ()
+    intercept_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     show_calls: bool = False
     intercept_channel: str | None = None
 

@@ -18,6 +18,9 @@ class Pause:
         channel: Where the steps go.
         context_tokens: Length of the context at the call.
         clock: Seconds, monotonic.
+
+    Attributes:
+        timeout: What to say of a call that missed its deadline; None for any other.
     """
 
     def __init__(
@@ -31,16 +34,27 @@ class Pause:
         self._clock = clock
         self._since_s = clock()
         self._interception: Interception | None = None
+        self.timeout: str | None = None
 
     async def run(
-        self, bus: InterceptBus, call: ToolCall, *, request_id: str, session_id: str
+        self,
+        bus: InterceptBus,
+        call: ToolCall,
+        *,
+        request_id: str,
+        session_id: str,
+        timeout_s: float | None = None,
     ) -> str:
         """Has ``call`` done; returns the text for the model, also when it failed.
 
         Cancelling it cancels the work.
         """
         events = bus.dispatch(
-            call.name, call.arguments, request_id=request_id, session_id=session_id
+            call.name,
+            call.arguments,
+            request_id=request_id,
+            session_id=session_id,
+            timeout_s=timeout_s,
         )
         async with aclosing(events):
             async for event in events:
@@ -50,6 +64,8 @@ class Pause:
                     self._publish(state="succeeded", result=event.text)
                     return event.text
                 if isinstance(event, Failed):
+                    if event.code == "deadline":
+                        self.timeout = f"deadline: {event.message}"
                     return self._failed(event.code, event.message)
                 if isinstance(event, Progress):
                     self._publish(fraction=event.fraction, eta_s=event.eta_s)
@@ -78,6 +94,11 @@ class Pause:
     def does_not_fit(self, message: str) -> None:
         """Publishes that the result found no room in the context."""
         self._publish(state="failed", error=message, freeze_time=True)
+
+    def ended(self, reason: str) -> None:
+        """Publishes that the engine has ended the request before the result was there."""
+        if self._interception is not None:
+            self._publish(state="failed", error=reason)
 
     def _begin(self, call_id: str, call: ToolCall) -> None:
         self._interception = Interception(

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vllm import SamplingParams
@@ -18,7 +18,9 @@ from intercept_core.bus.bus import InterceptBus
 from intercept_core.engine.dialect import CallError, Dialect, ToolCall
 from intercept_core.engine.interception import InterceptionChannel
 from intercept_core.engine.options import InterceptOptions
+from intercept_core.engine.park_slots import ParkSlots
 from intercept_core.engine.pause import Pause
+from intercept_core.engine.turn_outputs import TurnOutputs
 from intercept_core.engine.visible_output import Piece, VisibleOutput
 from intercept_core.scheduler.mark import SessionMark
 from intercept_core.scheduler.text_call import TextCall
@@ -62,6 +64,7 @@ class InterceptSession:
         dialect: How calls are written.
         open_stream: Starts the vLLM request.
         channel: Where interceptions are published.
+        slots: Places of waiting requests; as many as there are if not given.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class InterceptSession:
         dialect: Dialect,
         open_stream: OpenStream,
         channel: InterceptionChannel,
+        slots: ParkSlots | None = None,
     ) -> None:
         self._request = request
         self._bus = bus
@@ -79,6 +83,7 @@ class InterceptSession:
         self._open_stream = open_stream
         self._channel = channel
         self._triggers = dialect.triggers_of(request.options.augmentations)
+        self._slots = slots or ParkSlots()
         self._mark = SessionMark(
             # Clients choose request ids, and may choose the same one twice.
             key=uuid.uuid4().hex,
@@ -102,6 +107,8 @@ class InterceptSession:
         self._inserted_tokens = 0
         self._pause: Pause | None = None
         self._text_call: TextCall | None = None
+        self._outputs: TurnOutputs | None = None
+        self._kind: str | None = None
 
     async def run(self) -> AsyncGenerator[RequestOutput, None]:
         """Yields deltas of what the client may see; the last one has ``finished`` set.
@@ -110,8 +117,9 @@ class InterceptSession:
         """
         params = self._turn_params(first=True)
         self._send(StreamingInput(prompt=self._request.prompt, sampling_params=params))
-        async with aclosing(self._open_stream(self._input_stream(), params)) as outputs:
-            async for output in outputs:
+        stream = TurnOutputs(self._open_stream(self._input_stream(), params))
+        async with aclosing(stream) as self._outputs:
+            async for output in stream:
                 self._take_in(output)
                 piece = self._visible.feed(output.outputs[0])
                 if piece.stop is not None:
@@ -142,13 +150,36 @@ class InterceptSession:
             return
         if piece:
             yield self._output(output, piece)
-        text = await self._result_of(call)
+        assert self._outputs is not None
+        text = await self._outputs.unless_one_comes(self._result_of(call))
+        if text is None:
+            async for last in self._outputs:
+                yield self._end_parked(last)
+                return
+            return
+        assert self._pause is not None
+        if self._pause.timeout is not None and self._ends_on_timeout(call):
+            answer = self._visible.end_answer()
+            yield self._end(output, answer, "abort", self._pause.timeout)
+            return
         token_ids = self._dialect.encode_result(text, trigger)
         if not self._insert(token_ids):
             yield self._end(output, self._visible.end_answer(), "length")
             return
         if shown := self._visible.show_result(self._dialect.result_text(text, trigger)):
             yield self._output(output, shown)
+
+    def _ends_on_timeout(self, call: ToolCall | CallError) -> bool:
+        return isinstance(call, ToolCall) and self._bus.ends_on_timeout(call.name)
+
+    def _end_parked(self, output: RequestOutput) -> RequestOutput:
+        """The end that the engine has given to a request in a pause."""
+        completion = output.outputs[0]
+        reason = str(completion.stop_reason or "cancelled: the engine ended the request")
+        if self._pause is not None:
+            self._pause.ended(reason)
+        finish_reason = completion.finish_reason or "abort"
+        return self._end(output, self._visible.end_answer(), finish_reason, reason)
 
     def _end_turn(
         self, output: RequestOutput, piece: Piece, call: ToolCall | CallError | None
@@ -219,6 +250,7 @@ class InterceptSession:
         return isinstance(call, ToolCall) and call.name in self._request.options.client_tools
 
     async def _result_of(self, call: ToolCall | CallError) -> str:
+        self._kind = None
         self._pause = pause = Pause(self._channel, self._context_tokens())
         if isinstance(call, CallError):
             return pause.refuse(ToolCall("unknown", {}), "bad_call", str(call))
@@ -226,12 +258,18 @@ class InterceptSession:
         if call.name not in offered:
             message = f"no tool is called {call.name!r}; known tools: {', '.join(offered)}"
             return pause.refuse(call, "unknown_tool", message)
-        return await pause.run(
-            self._bus,
-            call,
-            request_id=self._mark.key,
-            session_id=self._request.conversation_id,
-        )
+        with self._slots.one() as has_slot:
+            if not has_slot:
+                message = f"{call.name} is not available now: too many requests wait for tools"
+                return pause.refuse(call, "too_many_parked", message)
+            self._kind = call.name
+            return await pause.run(
+                self._bus,
+                call,
+                request_id=self._mark.key,
+                session_id=self._request.conversation_id,
+                timeout_s=self._request.options.intercept_timeout_s,
+            )
 
     # -- what goes to the engine -------------------------------------------------------
 
@@ -271,7 +309,8 @@ class InterceptSession:
         params.stop_token_ids = sorted(
             {*(params.stop_token_ids or ()), *self._mark.trigger_token_ids}
         )
-        params.extra_args = {**(params.extra_args or {}), **self._mark.to_extra_args()}
+        mark = replace(self._mark, kind=self._kind)
+        params.extra_args = {**(params.extra_args or {}), **mark.to_extra_args()}
         params.max_tokens = self._remaining_tokens()
         if not first:
             params.prompt_logprobs = None

@@ -59,11 +59,13 @@ class Adaptive(Policy):
         copies = state.total_host_blocks > 0
         iteration_s = cost.forward_s(batch_tokens, other_tokens)
         worth: dict[str, float] = {}
+        expected: dict[str, float] = {}
         to_copy: list[tuple[float, str]] = []
         for context in parked:
+            remaining_s = self._durations.remaining_s(context, now_s) or 0.0
+            expected[context.request_id] = remaining_s
             if not context.device_blocks:
                 continue
-            remaining_s = self._durations.remaining_s(context, now_s) or 0.0
             restore_s = recompute_s(context.context_tokens, batch_tokens, other_tokens, cost)
             waste = restore_s * (context.context_tokens / 2 + other_tokens)
             value = waste / (
@@ -73,4 +75,4 @@ class Adaptive(Policy):
             if copies and remaining_s > iteration_s + cost.copy_s(context.device_blocks):
                 to_copy.append((value, context.request_id))
         to_copy.sort()
-        return Decisions({id_: Disposition.MIRROR for _, id_ in to_copy}, worth)
+        return Decisions({id_: Disposition.MIRROR for _, id_ in to_copy}, worth, expected)

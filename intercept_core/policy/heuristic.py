@@ -37,8 +37,10 @@ class Heuristic(Policy):
     ) -> Decisions:
         long = Disposition.SWAP if state.total_host_blocks else Disposition.DISCARD
         dispositions = {}
+        expected: dict[str, float] = {}
         for context in parked:
             remaining_s = self._durations.remaining_s(context, state.now_s) or 0.0
+            expected[context.request_id] = remaining_s
             is_long = remaining_s > self._threshold_s
             dispositions[context.request_id] = long if is_long else Disposition.PRESERVE
-        return Decisions(dispositions)
+        return Decisions(dispositions, remaining_s=expected)

@@ -37,8 +37,10 @@ class InferCept(Policy):
         self, parked: Sequence[ParkedContext], state: EngineState, cost: CostModel
     ) -> Decisions:
         weighed = []
+        expected: dict[str, float] = {}
         for context in parked:
             remaining_s = self._durations.remaining_s(context, state.now_s) or 0.0
+            expected[context.request_id] = remaining_s
             tokens = context.context_tokens
             preserved = waste.preserve(tokens, remaining_s)
             discarded = waste.chunked_discard(
@@ -57,4 +59,4 @@ class InferCept(Policy):
                 dispositions[context.request_id] = (
                     Disposition.PRESERVE if keep else Disposition.DISCARD
                 )
-        return Decisions(dispositions)
+        return Decisions(dispositions, remaining_s=expected)

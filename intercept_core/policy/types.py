@@ -112,7 +112,10 @@ class Decisions:
             A context once discarded stays so: such an entry is ignored.
         worth: Request id to what a block of its context is worth keeping on the device, in
             any unit as long as it is one. Under memory pressure the lowest goes first.
+        remaining_s: Request id to the seconds that it was expected to wait yet. Nothing acts on
+            them: they are kept to be compared with the truth.
     """
 
     dispositions: Mapping[str, Disposition] = field(default_factory=dict)
     worth: Mapping[str, float] = field(default_factory=dict)
+    remaining_s: Mapping[str, float] = field(default_factory=dict)

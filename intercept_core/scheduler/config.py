@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from vllm.config import VllmConfig
 
 from intercept_core.policy.cost_profile import CostProfile
@@ -19,6 +19,11 @@ class InterceptConfig(BaseModel):
         profile: What was measured with this model on this machine, see
             :func:`~intercept_core.policy.cost_profile.read_profile`; None to start from
             careful guesses.
+        park_deadline_s: Seconds after which a parked request ends whose result has not come.
+        max_parked_device_share: Share of the device's KV blocks that parked contexts may hold
+            together, 0 to 1.
+        reports: Whether to report to :class:`~intercept_core.engine.metrics.InterceptMetrics`,
+            which has to be there: vLLM's own loggers do not know what to do with a report.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,6 +31,9 @@ class InterceptConfig(BaseModel):
     policy: str = DEFAULT_POLICY
     policy_options: dict[str, Any] = Field(default_factory=dict)
     profile: CostProfile | None = None
+    park_deadline_s: PositiveFloat = 3600.0
+    max_parked_device_share: float = Field(default=1.0, ge=0.0, le=1.0)
+    reports: bool = False
 
     @classmethod
     def of(cls, vllm_config: VllmConfig) -> "InterceptConfig":

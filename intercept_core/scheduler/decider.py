@@ -23,12 +23,16 @@ class Decider:
             return
         started_s = time.perf_counter()
         shown = scheduler.parked.next_shown()
+        state = self.engine_state()
         decisions = scheduler.intercept_policy.decide(
-            [parked.view() for parked in shown], self.engine_state(), scheduler.intercept_cost
+            [parked.view() for parked in shown], state, scheduler.intercept_cost
         )
         for parked in shown:
             worth = decisions.worth.get(parked.request_id, _worth_by_eta(parked))
             scheduler.parked.value(parked, worth)
+            remaining_s = decisions.remaining_s.get(parked.request_id)
+            if remaining_s is not None:
+                parked.predict(remaining_s, state.now_s)
         named = [
             (scheduler.parked.get(request_id), disposition)
             for request_id, disposition in decisions.dispositions.items()
@@ -40,6 +44,7 @@ class Decider:
         ]
         if scheduler.swapper is not None:
             scheduler.swapper.apply(answers)
+        scheduler.limits.release_excess()
         scheduler.telemetry.policy_s += time.perf_counter() - started_s
 
     def _apply(self, parked: Parked, disposition: Disposition) -> bool:
@@ -53,7 +58,7 @@ class Decider:
         if scheduler.swapper is None:
             return False  # nothing but preserve is left
         if parked.disposition is not disposition:
-            parked.disposition = disposition
+            parked.become(disposition)
             scheduler.telemetry.decided(disposition)
         return True
 

@@ -49,9 +49,12 @@ class DeviceBlocks:
         if parked.resumed_s is None:
             self._telemetry.parked_block_s += parked.device_blocks * held_s
         else:
-            arriving = 0 if parked.copy is None else len(parked.copy.device_blocks)
-            blocks = parked.device_blocks + arriving
-            self._telemetry.returning_block_s += blocks * held_s
+            self._telemetry.returning_block_s += self.occupied(parked) * held_s
+
+    def occupied(self, parked: Parked) -> int:
+        """Blocks of a context on its way back, those included into which a copy is made."""
+        arriving = 0 if parked.copy is None else len(parked.copy.device_blocks)
+        return parked.device_blocks + arriving
 
     def shrink(self, parked: Parked, keep: int) -> None:
         """Lets go of all blocks but the first ``keep``; keeping any needs a single group."""

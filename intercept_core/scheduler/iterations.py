@@ -26,6 +26,8 @@ class Iterations:
         tokens_per_s: Query tokens a second, smoothed.
         recompute_s: Seconds of forward passes spent on tokens that had been computed before,
             by their share of each iteration's tokens.
+        recompute_token_s: The same, times the context tokens of each iteration's batch: the
+            memory that was held for it.
         total_s: Seconds of all iterations with tokens.
     """
 
@@ -38,6 +40,7 @@ class Iterations:
         self.context_tokens = 0
         self.tokens_per_s = 0.0
         self.recompute_s = 0.0
+        self.recompute_token_s = 0.0
         self.total_s = 0.0
 
     @property
@@ -86,7 +89,9 @@ class Iterations:
         if seconds <= 0:
             return
         self.total_s += seconds
-        self.recompute_s += seconds * again / query_tokens
+        again_s = seconds * again / query_tokens
+        self.recompute_s += again_s
+        self.recompute_token_s += again_s * context_tokens
         self.tokens_per_s = RATE_MEMORY * self.tokens_per_s + (
             (1 - RATE_MEMORY) * query_tokens / seconds
         )

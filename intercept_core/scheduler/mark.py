@@ -22,6 +22,7 @@ class SessionMark:
         text_triggers: A call that one of these ends parks the request, cut right behind.
         other_call_start: Opens a call that none of ``text_triggers`` ends; None if there is
             no such text.
+        kind: The augmentation whose result an input brings; None at the beginning.
     """
 
     key: str
@@ -29,6 +30,7 @@ class SessionMark:
     park_at_end_of_turn: bool
     text_triggers: tuple[TextTrigger, ...] = ()
     other_call_start: str | None = None
+    kind: str | None = None
 
     def to_extra_args(self) -> dict[str, Any]:
         """The plain form that vLLM serializes."""
@@ -39,6 +41,7 @@ class SessionMark:
                 self.park_at_end_of_turn,
                 [[trigger.start, trigger.end] for trigger in self.text_triggers],
                 self.other_call_start,
+                self.kind,
             ]
         }
 
@@ -54,13 +57,14 @@ class SessionMark:
         params = request.sampling_params
         if params is None or not params.extra_args or _KEY not in params.extra_args:
             return None
-        key, token_ids, park_at_end_of_turn, texts, other_start = params.extra_args[_KEY]
+        key, token_ids, park_at_end_of_turn, texts, other_start, kind = params.extra_args[_KEY]
         return cls(
             key=key,
             trigger_token_ids=frozenset(token_ids),
             park_at_end_of_turn=park_at_end_of_turn,
             text_triggers=tuple(TextTrigger(start, end) for start, end in texts),
             other_call_start=other_start,
+            kind=kind,
         )
 
     def parks(self, stop_reason: int | str | None) -> bool:

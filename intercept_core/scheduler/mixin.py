@@ -23,17 +23,23 @@ from intercept_core.policy.registry import create
 from intercept_core.policy.types import Disposition
 from intercept_core.scheduler import compat, parent_watch, unsafe_modes
 from intercept_core.scheduler.config import InterceptConfig
+from intercept_core.scheduler.copy_step import CopyStep
 from intercept_core.scheduler.costs import learned_costs
+from intercept_core.scheduler.deadlines import ParkDeadlines
 from intercept_core.scheduler.decider import Decider
 from intercept_core.scheduler.device_blocks import DeviceBlocks
 from intercept_core.scheduler.ended_sessions import EndedSessions
+from intercept_core.scheduler.endings import Endings
+from intercept_core.scheduler.interception_log import InterceptionLog
 from intercept_core.scheduler.iterations import Iterations
+from intercept_core.scheduler.limits import Limits
 from intercept_core.scheduler.mark import SessionMark
 from intercept_core.scheduler.park_table import ParkTable
 from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.pressure import MemoryPressure, reclaiming
+from intercept_core.scheduler.restore import copy_beats_recompute
 from intercept_core.scheduler.resumes import Resumes
-from intercept_core.scheduler.return_by_copy import worth_copying_back
+from intercept_core.scheduler.stats_report import StatsReporter
 from intercept_core.scheduler.swapper import Swapper
 from intercept_core.scheduler.telemetry import Telemetry
 from intercept_core.scheduler.text_triggers import TextTriggers
@@ -51,6 +57,10 @@ class InterceptMixin(Scheduler):
         device: The device blocks of parked contexts.
         swapper: Copies between device and host; None without a host pool.
         iterations: How long iterations take.
+        limits: The bounds of contexts and of what parked ones hold.
+        deadlines: How long a request may stay parked.
+        interceptions: Reports of the latest ones.
+        stats_reporter: Reports to the stat loggers.
         clock: Seconds, monotonic; the simulator and tests replace it.
     """
 
@@ -73,9 +83,17 @@ class InterceptMixin(Scheduler):
         if isinstance(self.connector, InterceptConnector):
             self.swapper = Swapper(self.connector, self.device, self.telemetry, self.place)
             self.connector.wait = self.intercept_policy.waits_for_copies
+        self.limits = Limits(self, config.max_parked_device_share)
+        self._endings = Endings(self)
+        self.deadlines = ParkDeadlines(
+            self.parked, self._endings, self.telemetry, config.park_deadline_s, self._now_s
+        )
+        self._copies = CopyStep(self)
         self._decider = Decider(self)
         self._pressure = MemoryPressure(self)
-        self._resumes = Resumes(self.telemetry)
+        self.interceptions = InterceptionLog()
+        self._resumes = Resumes(self.telemetry, self.interceptions, self._now_s)
+        self.stats_reporter = StatsReporter(self, enabled=config.reports and self.log_stats)
         self._ended_sessions = EndedSessions()
         self._text_triggers = TextTriggers(self.vllm_config.model_config)
         self._most_scheduled_tokens = self.max_num_scheduled_tokens
@@ -91,9 +109,10 @@ class InterceptMixin(Scheduler):
     def schedule(self, *args: Any, **kwargs: Any) -> SchedulerOutput:
         """Upstream appends resumed requests to the running list as they come; preemption
         takes its last, which must be the latest to arrive."""
-        self._collect_copies()
+        self.deadlines.end_overdue()
+        self._copies.collect()
         self._decider.decide()
-        self._start_copies()
+        self._copies.start()
         if self.policy is SchedulingPolicy.FCFS:
             self.running.sort(key=lambda request: request.arrival_time)
         self.max_num_scheduled_tokens = self._scheduled_tokens_limit()
@@ -124,8 +143,10 @@ class InterceptMixin(Scheduler):
         if self.telemetry.parked > parked_before:
             # With nobody else running there may be no next iteration to decide in.
             self._decider.decide()
+        self._endings.tell(outputs)
         self._resumes.attach(outputs)
         self._text_triggers.attach(outputs)
+        self.stats_reporter.attach(outputs)
         return outputs
 
     def _update_request_with_output(
@@ -134,40 +155,6 @@ class InterceptMixin(Scheduler):
         """Upstream stops at tokens; ours at texts, too, that may span tokens."""
         found = super()._update_request_with_output(request, new_token_ids, is_stale)
         return self._text_triggers.cut(request, *found)
-
-    # -- copies ------------------------------------------------------------------------
-
-    def _collect_copies(self) -> None:
-        if self.swapper is None:
-            return
-        for finished in self.swapper.collect():
-            self.intercept_cost.observe_copy(finished.blocks, finished.seconds)
-            if finished.aborted:
-                self._free_blocks(finished.parked.request)
-            elif finished.returned:
-                self.insert_by_arrival(finished.parked.request)
-
-    def _start_copies(self) -> None:
-        if self.swapper is None:
-            return
-        budget = self._copy_budget()
-        budget -= self.swapper.copy_in(budget, self._allocate_for_return)
-        if budget > 0:
-            self.swapper.copy_out(budget)
-
-    def _copy_budget(self) -> int:
-        """Blocks whose copy is hidden by the forward pass of one iteration."""
-        assert self.swapper is not None
-        if self.intercept_policy.waits_for_copies:
-            return self.swapper.pool.size
-        cost = self.intercept_cost
-        hidden_s = cost.forward_s(self.iterations.query_tokens, self.iterations.context_tokens)
-        blocks = int(hidden_s / max(cost.copy_s(1), 1e-9))
-        return min(max(blocks, 1), self.swapper.pool.size) - self.swapper.blocks_in_flight
-
-    def _allocate_for_return(self, request: Request, tokens: int) -> bool:
-        blocks = self.kv_cache_manager.allocate_slots(request, tokens, delay_cache_blocks=True)
-        return blocks is not None
 
     # -- park --------------------------------------------------------------------------
 
@@ -224,7 +211,7 @@ class InterceptMixin(Scheduler):
         """Lets go of a parked context, on the device and on the host."""
         if parked.disposition is Disposition.DISCARD:
             return
-        parked.disposition = Disposition.DISCARD
+        parked.become(Disposition.DISCARD)
         if self.swapper is not None:
             self.swapper.drop(parked)
         self.device.shrink(parked, 0)
@@ -271,7 +258,7 @@ class InterceptMixin(Scheduler):
         if SessionMark.of(session) is None:
             super()._update_request_as_session(session, update)
             return
-        new_token_ids = self._fitting(session, update.prompt_token_ids or [])
+        new_token_ids = self.limits.fitting(session, update.prompt_token_ids or [])
         assert session.prompt_token_ids is not None
         session.prompt_token_ids.extend(session._all_token_ids[session.num_prompt_tokens :])
         session.prompt_token_ids.extend(new_token_ids)
@@ -286,33 +273,20 @@ class InterceptMixin(Scheduler):
         self._text_triggers.begin_turn(session)
         self._resume(session, update.arrival_time)
 
-    def _fitting(self, session: Request, token_ids: list[int]) -> list[int]:
-        # One place is left for the token that ends the session with a length stop.
-        room = max(self.max_model_len - 1 - session.num_tokens, 0)
-        if len(token_ids) <= room:
-            return token_ids
-        logger.warning(
-            "session %s: input of %d tokens cut to %d, the rest of max_model_len=%d",
-            session.request_id,
-            len(token_ids),
-            room,
-            self.max_model_len,
-        )
-        self.telemetry.truncated_inputs += 1
-        return token_ids[:room]
-
     def _resume(self, session: Request, arrival_s: float) -> None:
         parked = self.parked.pop(session.request_id)
         if parked is None:
             # The input was queued before the stop: upstream enqueues the request itself.
             return
         self.device.account(parked)
+        if (mark := SessionMark.of(session)) is not None and mark.kind is not None:
+            parked.kind = mark.kind  # the bus had no time to tell of a short call
         parked.resumed_s = self.clock()
         self.intercept_policy.observe(parked.kind, parked.resumed_s - parked.since_s)
         if self.intercept_policy.requeues:
             session.arrival_time = arrival_s
         self._resumes.add(parked)
-        if worth_copying_back(self, parked):
+        if copy_beats_recompute(parked, self.intercept_cost, self.iterations, self.block_size):
             assert self.swapper is not None
             self.swapper.bring_back(parked)
             return
@@ -383,8 +357,11 @@ class InterceptMixin(Scheduler):
         return len(self.requests) > sum(self.get_request_counts()) + held
 
     def has_requests(self) -> bool:
-        """Upstream rests when no request is queued; copies may be under way then."""
-        return super().has_requests() or (self.swapper is not None and self.swapper.busy)
+        """Upstream rests when no request is queued; copies may be under way then, or ends to
+        tell of."""
+        if super().has_requests() or self._endings.untold or self.deadlines.due:
+            return True
+        return self.swapper is not None and self.swapper.busy
 
     def _free_request(self, request: Request, delay_free_blocks: bool = False) -> Any:
         """Remembers an ended session, whose client has still to close it, and keeps blocks

@@ -53,6 +53,11 @@ class ParkTable:
         """The parked request of this engine id, or None."""
         return self._by_id.get(request_id)
 
+    @property
+    def oldest(self) -> Parked | None:
+        """The one that has been parked for longest; None if nobody is."""
+        return next(iter(self._by_id.values()), None)
+
     def add(self, parked: Parked) -> None:
         """Parks a request that is not parked yet."""
         request_id = parked.request_id

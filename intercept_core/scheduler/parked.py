@@ -34,6 +34,10 @@ class Parked:
         resumed_s: When its result came; None before.
         swapped_out: Blocks copied to the host.
         swapped_in: Blocks copied back.
+        predicted_s: The whole duration as it was expected when its kind was first known; until
+            then, as at the first decision. None if no policy said.
+        predicted_kind: The kind that was known then.
+        dispositions: What was decided, one after the other.
     """
 
     request: Request
@@ -54,6 +58,24 @@ class Parked:
     resumed_s: float | None = None
     swapped_out: int = 0
     swapped_in: int = 0
+    predicted_s: float | None = None
+    predicted_kind: str | None = None
+    dispositions: list[Disposition] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.dispositions.append(self.disposition)
+
+    def become(self, disposition: Disposition) -> None:
+        """Notes a decision."""
+        if disposition is not self.disposition:
+            self.disposition = disposition
+            self.dispositions.append(disposition)
+
+    def predict(self, remaining_s: float, now_s: float) -> None:
+        """Notes how long it was expected to wait yet, if that is news."""
+        if self.predicted_s is None or (self.kind is not None and self.predicted_kind is None):
+            self.predicted_s = now_s - self.since_s + remaining_s
+            self.predicted_kind = self.kind
 
     @property
     def request_id(self) -> str:

@@ -1,10 +1,12 @@
 """The two scheduler classes, and the engine's side of the control channel."""
 
+from functools import partial
 from typing import Any
 
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
-from vllm.v1.engine.core import EngineCore
+from vllm.v1.engine import EngineCoreRequestType
+from vllm.v1.engine.core import EngineCore, EngineCoreProc
 
 from intercept_core.scheduler.control import handle
 from intercept_core.scheduler.mixin import InterceptMixin
@@ -19,6 +21,12 @@ class InterceptAsyncScheduler(InterceptMixin, AsyncScheduler):
 
 
 def _intercept_control(core: EngineCore, operation: str, payload: Any = None) -> Any:
+    if isinstance(core.scheduler, InterceptMixin) and isinstance(core, EngineCoreProc):
+        # The scheduler does not know its engine, which passes by here: with the report on
+        # the first call at the latest.
+        core.scheduler.deadlines.wake = partial(
+            core.input_queue.put_nowait, (EngineCoreRequestType.WAKEUP, None)
+        )
     # Utility calls convert arguments by signature, hence the fixed arity.
     return handle(core.scheduler, operation, payload)
 

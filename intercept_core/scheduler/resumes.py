@@ -1,8 +1,12 @@
 """What became of each context, told with the first output after its resume."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.engine import EngineCoreOutputs
 
+from intercept_core.scheduler.interception_log import InterceptionLog
 from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.telemetry import ResumeReport, Telemetry
 
@@ -10,8 +14,13 @@ from intercept_core.scheduler.telemetry import ResumeReport, Telemetry
 class Resumes:
     """Follows requests from the result of their interception to their next output."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(
+        self, telemetry: Telemetry, log: InterceptionLog, now_s: Callable[[], float]
+    ) -> None:
         self._telemetry = telemetry
+        self._log = log
+        self._now_s = now_s
+        self._untouched: dict[str, float] = {}
         self._waiting: dict[str, Parked] = {}
         self._reports: dict[str, ResumeReport] = {}
 
@@ -27,6 +36,7 @@ class Resumes:
         """Stops following: there will be no output."""
         self._waiting.pop(request_id, None)
         self._reports.pop(request_id, None)
+        self._untouched.pop(request_id, None)
 
     def scheduled(self, output: SchedulerOutput, now_s: float) -> list[Parked]:
         """Reports on those that run again; returns whose context has to be computed again."""
@@ -51,13 +61,17 @@ class Resumes:
         telemetry.recomputed_tokens += recomputed
         assert parked.resumed_s is not None
         telemetry.resume_wait_s += now_s - parked.resumed_s
+        self._untouched[parked.request_id] = parked.resumed_s
         self._reports[parked.request_id] = ResumeReport(
+            kind=parked.kind,
             context=context,
             context_tokens=parked.context_tokens,
             recomputed_tokens=recomputed,
             blocks_swapped_out=parked.swapped_out,
             blocks_swapped_in=parked.swapped_in,
             parked_s=parked.resumed_s - parked.since_s,
+            predicted_s=parked.predicted_s,
+            dispositions=[disposition.value for disposition in parked.dispositions],
             resume_s=now_s - parked.resumed_s,
         )
         return recomputed > 0
@@ -73,10 +87,20 @@ class Resumes:
                 report = self._reports.get(output.request_id)
                 if report is None:
                     continue
+                if output.new_token_ids and output.request_id in self._untouched:
+                    report = self._first_token(output.request_id, report)
                 # The one free-form field that reaches the request's RequestOutput.
                 output.kv_transfer_params = {
                     **(output.kv_transfer_params or {}),
                     "intercept": report.as_dict(),
                 }
                 if output.finish_reason is not None:
+                    self._untouched.pop(output.request_id, None)
                     del self._reports[output.request_id]
+
+    def _first_token(self, request_id: str, report: ResumeReport) -> ResumeReport:
+        first_token_s = self._now_s() - self._untouched.pop(request_id)
+        report = replace(report, first_token_s=first_token_s)
+        self._reports[request_id] = report
+        self._log.add(report)
+        return report

@@ -90,6 +90,11 @@ class Swapper:
         waiting = self._wanted and not self._is_full
         return bool(waiting) or any(copy.to_host for copy, _ in self._copies.values())
 
+    @property
+    def blocks_to_host(self) -> int:
+        """Blocks of the copies to the host that are in flight."""
+        return sum(len(copy.host_blocks) for copy, _ in self._copies.values() if copy.to_host)
+
     # -- what the policy wants ---------------------------------------------------------
 
     def apply(self, answers: list[Parked]) -> None:
@@ -268,7 +273,7 @@ class Swapper:
         """
         lost = [parked for parked in self.returning if parked.copy is None]
         for parked in self.returning:
-            parked.disposition = Disposition.DISCARD
+            parked.become(Disposition.DISCARD)
         for parked in lost:
             self.drop(parked)
             self._device.shrink(parked, 0)
@@ -278,10 +283,10 @@ class Swapper:
         """Takes a parked context's host copies; what only the host had is lost."""
         self.drop(parked)
         if parked.device_blocks < parked.blocks:
-            parked.disposition = Disposition.DISCARD
+            parked.become(Disposition.DISCARD)
             self._device.shrink(parked, 0)
         elif parked.disposition in COPIED:
-            parked.disposition = Disposition.PRESERVE
+            parked.become(Disposition.PRESERVE)
         self._device.moved(parked)
 
     def abort(self, parked: Parked) -> None:

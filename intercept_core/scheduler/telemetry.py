@@ -1,8 +1,12 @@
 """Counts of what interceptions cost, kept by the scheduler."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from intercept_core.policy.types import Disposition
+
+RESUME_CONTEXTS = ("preserved", "swapped", "discarded")
+"""What may have become of a context."""
 
 
 @dataclass(slots=True)
@@ -31,6 +35,12 @@ class Telemetry:
         policy_s: Processor time of decisions.
         ghosts_dropped: Closing messages of sessions that had ended already.
         truncated_inputs: Inputs cut because they would have exceeded the model's length.
+        stall_block_s: Blocks in use, times the seconds that iterations waited for copies.
+        budget_blocks: Blocks that could be copied beside the iterations that began copies.
+        budget_blocks_used: How many were.
+        overdue: Parked requests that the scheduler ended at their deadline.
+        blocks_over_limit: Device blocks taken from parked contexts that held more than they
+            may together.
     """
 
     parked: int = 0
@@ -54,6 +64,11 @@ class Telemetry:
     policy_s: float = 0.0
     ghosts_dropped: int = 0
     truncated_inputs: int = 0
+    stall_block_s: float = 0.0
+    budget_blocks: int = 0
+    budget_blocks_used: int = 0
+    overdue: int = 0
+    blocks_over_limit: int = 0
 
     def decided(self, disposition: Disposition) -> None:
         """Counts a change of mind."""
@@ -74,23 +89,31 @@ class ResumeReport:
     """What one interception meant for one request; rides on its next output.
 
     Attributes:
-        context: ``preserved``, ``swapped`` or ``discarded``.
+        kind: The augmentation; None if nobody has said.
+        context: One of :data:`RESUME_CONTEXTS`.
         context_tokens: Context length at the interception.
         recomputed_tokens: How many of them were computed again.
         blocks_swapped_out: Blocks copied to the host.
         blocks_swapped_in: Blocks copied back.
-        parked_s: Seconds in the park table.
+        parked_s: Seconds in the park table: the true duration.
+        predicted_s: The duration that the policy expected; None if it did not say.
+        dispositions: What was decided, one after the other.
         resume_s: Seconds from the result to the iteration that took it up.
+        first_token_s: Seconds from the result to the first new token; None before it.
     """
 
+    kind: str | None
     context: str
     context_tokens: int
     recomputed_tokens: int
     blocks_swapped_out: int
     blocks_swapped_in: int
     parked_s: float
+    predicted_s: float | None
+    dispositions: list[str]
     resume_s: float
+    first_token_s: float | None = None
 
-    def as_dict(self) -> dict[str, str | int | float]:
+    def as_dict(self) -> dict[str, Any]:
         """The plain form that vLLM serializes."""
         return asdict(self)

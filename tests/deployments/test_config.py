@@ -149,3 +149,17 @@ def test_the_start_of_a_call_must_tell_which_call_it_is():
     found = mistakes(augmentations=retrieval(tag))
     assert "'<tool' is inside '<tool_call>'" in found["augmentations"][1]
     assert config(augmentations=retrieval(tag), dialect={"call_start": None})
+
+
+def test_the_net_hangs_below_the_deadlines():
+    section = {"type": "calculator", "timeout_s": 60}
+    found = mistakes(scheduler={"park_deadline_s": 60}, augmentations={"calculator": section})
+    assert "scheduler.park_deadline_s (60)" in found["augmentations"][1]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("park_deadline_s", 0), ("max_parked", 0), ("max_parked_device_share", 1.1)],
+)
+def test_impossible_limits_are_named(field, value):
+    assert set(mistakes(scheduler={field: value})) == {f"scheduler.{field}"}

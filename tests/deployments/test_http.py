@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -260,6 +261,36 @@ def complete(client, extra_body, **fields):
         extra_body=extra_body,
         **fields,
     )
+
+
+def metrics_of(base_url):
+    """Sample name and labels, without those of the engine, to value."""
+    found = {}
+    for line in httpx.get(f"{base_url}/metrics", follow_redirects=True).text.splitlines():
+        if line.startswith("infercept_"):
+            name, value = line.rsplit(" ", 1)
+            name = re.sub(r'(engine="0"|model_name="scripted"),?', "", name)
+            found[name.replace(",}", "}").replace("{}", "")] = float(value)
+    return found
+
+
+def test_metrics_tell_of_interceptions(base_url, client, script):
+    before = metrics_of(base_url)
+    ask(client, script(CALL, "It is 42."))
+    after = metrics_of(base_url)
+
+    def grown(name):
+        return after[name] - before.get(name, 0)
+
+    assert grown("infercept_parks_total") == 1
+    assert grown('infercept_resumes_total{context="preserved"}') == 1
+    assert grown('infercept_interception_seconds_count{kind="calculator"}') == 1
+    assert grown('infercept_resume_to_first_token_seconds_count{context="preserved"}') == 1
+    assert grown('infercept_waste_byte_seconds_total{cause="preserved"}') > 0
+    assert grown("infercept_policy_seconds_total") > 0
+    blocks = sum(v for n, v in after.items() if n.startswith("infercept_device_blocks{"))
+    assert blocks == 64
+    assert after["infercept_parked_requests"] == 0
 
 
 def test_completions_show_call_and_result_in_the_text(client, script):

@@ -1,6 +1,7 @@
 import json
 import os
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,11 @@ def tools() -> ScriptedTools:
 @pytest_asyncio.fixture(loop_scope="session")
 async def run(llm: InterceptLLM, tools: ScriptedTools) -> AsyncIterator["Runner"]:
     """Runs scripted requests; afterwards nothing may be parked and no block missing."""
-    transport = InMemoryTransport(dict.fromkeys(tools.KINDS, tools.run))
+    transport = InMemoryTransport(dict.fromkeys((*tools.KINDS, "strict"), tools.run))
     route = Route(transport=transport, timeout_s=0.3, lease_s=10.0)
-    bus = InterceptBus(dict.fromkeys(tools.KINDS, route), grace_s=0.0)
+    strict = replace(route, ends_on_timeout=True)
+    routes = dict.fromkeys(tools.KINDS, route) | {"strict": strict}
+    bus = InterceptBus(routes, grace_s=0.0)
     llm.attach(bus, DIALECT)
     before = await llm.snapshot()
     yield Runner(llm)
@@ -104,7 +107,7 @@ class Runner:
         self.llm.channels["test"] = self.channel
         extra_args = {
             "script": script,
-            "augmentations": ["tool", "other"],
+            "augmentations": ["tool", "other", "strict"],
             "intercept_channel": "test",
         }
         outputs = []

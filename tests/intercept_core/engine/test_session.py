@@ -286,6 +286,7 @@ def _long_params(run: Runner):  # type: ignore[no-untyped-def]
 BAD_OPTIONS = {
     "unknown augmentation": ({"augmentations": ["nobody"]}, "nobody not known"),
     "wrong type": ({"augmentations": 3}, "vllm_xargs.augmentations"),
+    "no time": ({"intercept_timeout_s": 0}, "vllm_xargs.intercept_timeout_s"),
     "bad flag": ({"show_calls": "perhaps"}, "vllm_xargs.show_calls"),
 }
 
