@@ -16,6 +16,7 @@ from intercept_core.bus.messages import Accepted, Call, Failed, Progress, Result
 from intercept_core.policy.base import Policy
 from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.policy.types import Disposition, EngineState, ParkedContext
+from loadtest.simulator.command import main as simulate
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -125,6 +126,20 @@ def test_the_policy_of_the_documentation_works() -> None:
     )
     decisions = policy.decide(contexts, state, LinearCostModel())
     assert decisions.dispositions == {"old": Disposition.DISCARD}
+
+
+def test_the_policy_of_the_documentation_runs_in_the_simulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "my_package"
+    package.mkdir()
+    (package / "discard_after.py").write_text(blocks("docs/policies.md", "python")[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    (command,) = [text for text in blocks("docs/policies.md", "console") if "simulate" in text]
+    words = shlex.split(command.removeprefix("$ infercept simulate"))
+    words[words.index("--duration") + 1] = "10"
+    assert simulate(words) == 0
+    assert "my_package.discard_after:DiscardAfter" in capsys.readouterr().out
 
 
 def test_the_curl_line_of_the_readme_is_a_request() -> None:
