@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,14 @@ def test_the_yaml_of_the_readme_fits_the_configuration(
     package.mkdir()
     (package / "reverse.py").write_text(blocks("README.md", "python")[0])
     monkeypatch.syspath_prepend(tmp_path)
+    memory, *others = map(yaml.safe_load, blocks("README.md", "yaml"))
+    # The file that `infercept profile` would have written.
+    memory["scheduler"]["profile"] = asdict(LinearCostModel())
     workers, triggers = (
-        ServeConfig.model_validate({"model": "tiny-tools", **yaml.safe_load(block)})
-        for block in blocks("README.md", "yaml")
+        ServeConfig.model_validate({"model": "tiny-tools", **memory, **other})
+        for other in others
     )
+    assert workers.swap is not None and workers.swap.host_memory_gib == 16
     assert workers.augmentations["reverse"].num_replicas == 2
     assert [one.end for one in triggers.augmentations["act"].trigger] == ["\n"]
 
