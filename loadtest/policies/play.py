@@ -39,7 +39,8 @@ class Play:
     Attributes:
         played: Where each conversation stands.
         output_tokens: Tokens that were generated so far.
-        most_context_tokens: Largest sum of the contexts of all that were on their way.
+        most_context_tokens: Largest sum of the contexts of all that had begun to be answered
+            and had not ended.
     """
 
     def __init__(
@@ -91,7 +92,8 @@ class Play:
         new = [self._rng.randrange(TRIGGER) for _ in range(played.new_tokens)]
         context = self._contexts[played.name]
         context += new
-        self._grow(len(new))
+        if played.first_token_s is not None:
+            self._grow(len(new))
         played.context_tokens = len(context)
         played.sent_s = self._engine.now_s
         played.speaking = False
@@ -108,10 +110,12 @@ class Play:
         played = self._of[output.request_id.partition("/")[0]]
         now_s = self._engine.now_s
         if output.new_token_ids:
-            played.heard(now_s)
-            self._contexts[played.name] += output.new_token_ids
+            context = self._contexts[played.name]
+            context += output.new_token_ids
             self.output_tokens += len(output.new_token_ids)
-            self._grow(len(output.new_token_ids))
+            first = played.first_token_s is None
+            self._grow(len(context) if first else len(output.new_token_ids))
+            played.heard(now_s)
         if output.finish_reason is None:
             return
         call = played.segment.interception

@@ -35,8 +35,8 @@ class RunResult:
         ttft_s: Time to the first token.
         resume_s: Time from a result to the next token.
         output_tokens: Tokens that were generated.
-        working_set: Largest sum of the contexts of all conversations on their way, in
-            multiples of the device's cache.
+        working_set: Largest sum of the contexts of conversations that had begun to be
+            answered and had not ended, in multiples of the device's cache.
         telemetry: The scheduler's totals; empty for vLLM's.
         costs: What the scheduler learned of its engine; empty for vLLM's.
     """

@@ -17,7 +17,8 @@ class Load:
 
     Attributes:
         rate_per_s: Mean arrivals a second.
-        duration_s: How long they come, and are served.
+        duration_s: How long they are served.
+        last_arrival_s: How long they come; None for as long as they are served.
         scale: Factors on the six kinds.
         seed: Of arrivals, conversations and tokens.
         plain: Without interceptions: each conversation is one request for all its tokens.
@@ -28,10 +29,12 @@ class Load:
     scale: Scale = field(default_factory=lambda: Scale(tokens=0.2, seconds=0.2, count=0.5))
     seed: int = 0
     plain: bool = False
+    last_arrival_s: float | None = None
 
     def conversations(self) -> list[Conversation]:
         """What arrives."""
-        found = six_kinds(self.rate_per_s, self.duration_s, seed=self.seed, scale=self.scale)
+        until_s = self.duration_s if self.last_arrival_s is None else self.last_arrival_s
+        found = six_kinds(self.rate_per_s, until_s, seed=self.seed, scale=self.scale)
         return [_plain(conversation) for conversation in found] if self.plain else found
 
 

@@ -98,11 +98,10 @@ class InProcessEngine:
             prompt_token_ids=list(token_ids),
             mm_features=None,
             sampling_params=SamplingParams(
-                temperature=0,
                 max_tokens=max_tokens,
                 stop_token_ids=sorted(triggers),
                 **({"extra_args": mark.to_extra_args()} if resumable else {}),
-                **params,
+                **({"temperature": 0} | params),
             ),
             pooling_params=None,
             arrival_time=float(next(self._arrivals)),

@@ -1,5 +1,6 @@
 """Swapping must not change a token, however late the copies are."""
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from delayed_copies import FakeDelayedCopies
 from in_process_engine import InProcessEngine
 from players import play
-from script import ScriptedTurn
+from script import ScriptedTurn, random_ids
 
 from intercept_core.policy.base import Policy
 from intercept_core.policy.registry import POLICIES
@@ -20,6 +21,8 @@ from intercept_core.policy.types import (
     ParkedContext,
 )
 from intercept_core.swap.host_pool import GIB, bytes_per_block
+
+_numbers = itertools.count()
 
 ROOMY, TIGHT = 200, 12
 """Host blocks: for all contexts, or for less than one."""
@@ -145,3 +148,50 @@ def test_the_real_thread_copies_as_exactly(
 ) -> None:
     swap_engine.scheduler.intercept_policy = Fickle()
     play(swap_engine, scripts, patience=0.1, seed=4)
+
+
+SAMPLED = {"temperature": 1.0, "seed": 11, "ignore_eos": True}
+TURN_TOKENS = 12
+
+
+def sampled_session(
+    engine: InProcessEngine, inputs: Sequence[list[int]], triggers: Sequence[int]
+) -> list[list[int]]:
+    """What a session says whose turns end at ``triggers``, others running in its pauses."""
+    name = f"sampled-{next(_numbers)}"
+    for number, input_ids in enumerate(inputs):
+        known = frozenset(triggers[number : number + 1])
+        engine.add(
+            name,
+            input_ids,
+            max_tokens=TURN_TOKENS,
+            triggers=known,
+            resumable=True,
+            **SAMPLED,
+        )
+        engine.run_until(lambda: engine.ended(name))
+        filler = f"{name}-filler-{number}"
+        engine.add(filler, [3] * 300, max_tokens=8, ignore_eos=True)
+        engine.run_until(lambda filler=filler: engine.ended(filler))
+    said = [turn.token_ids for turn in engine.turns[name]]
+    engine.close(name)
+    engine.drain()
+    return said
+
+
+@pytest.mark.parametrize("host_blocks", [ROOMY])
+def test_seeded_sampling_says_the_same_whatever_the_disposition(
+    swap_engine: InProcessEngine,
+) -> None:
+    scheduler, rng = swap_engine.scheduler, random.Random(8)
+    inputs = [random_ids(rng, count) for count in (150, 20, 20)]
+    scheduler.intercept_policy = POLICIES["preserve"]()
+    triggers: list[int] = []
+    for turn in range(2):  # a turn's trigger is a token that it says when nothing stops it
+        said = sampled_session(swap_engine, inputs[: turn + 1], triggers)[-1]
+        triggers.append(next(t for i, t in enumerate(said) if i >= 3 and t not in said[:i]))
+    expected = sampled_session(swap_engine, inputs, triggers)
+    assert [turn[-1] for turn in expected[:2]] == triggers
+    for policy in (POLICIES["improved_discard"](), POLICIES["swap"](), Fickle()):
+        scheduler.intercept_policy = policy
+        assert sampled_session(swap_engine, inputs, triggers) == expected

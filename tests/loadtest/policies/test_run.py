@@ -1,0 +1,54 @@
+"""A run of the benchmark is what it says: the asked tokens, whoever schedules them."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from loadtest.policies.engine import STOCK
+from loadtest.policies.environment import ONE_ENGINE
+from loadtest.policies.settings import Load, engine_settings
+from loadtest.workloads.scale import Scale
+
+LOAD = Load(
+    rate_per_s=20.0,
+    duration_s=60.0,  # a bound: the few conversations end long before
+    scale=Scale(tokens=0.05, seconds=0.01, count=0.3),
+    last_arrival_s=0.4,
+)
+
+
+@pytest.mark.parametrize("side", [STOCK, "adaptive"])
+def test_every_conversation_ends_with_the_tokens_it_should_say(side: str) -> None:
+    result = run(side)
+    conversations = LOAD.conversations()
+    assert result["arrived"] == result["completed"] == len(conversations) > 3
+    assert result["output_tokens"] == sum(c.output_tokens for c in conversations)
+    calls = sum(len(c.segments) - 1 for c in conversations)
+    if side == STOCK:
+        assert result["telemetry"] == {}
+    else:
+        assert result["telemetry"]["resumed"] == result["telemetry"]["parked"] == calls
+
+
+def run(side: str) -> dict[str, Any]:
+    given = {
+        "side": side,
+        "engine": asdict(engine_settings(side, 128, 0.1, None)),
+        "load": asdict(LOAD),
+    }
+    process = subprocess.run(
+        [sys.executable, "-m", "loadtest.policies.run"],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, **ONE_ENGINE},
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    result: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+    return result
