@@ -26,6 +26,7 @@ from intercept_core.scheduler.config import InterceptConfig
 from intercept_core.scheduler.costs import learned_costs
 from intercept_core.scheduler.decider import Decider
 from intercept_core.scheduler.device_blocks import DeviceBlocks
+from intercept_core.scheduler.early_inputs import EarlyInputs
 from intercept_core.scheduler.ended_sessions import EndedSessions
 from intercept_core.scheduler.iterations import Iterations
 from intercept_core.scheduler.mark import SessionMark
@@ -78,6 +79,7 @@ class InterceptMixin(Scheduler):
         self._pressure = MemoryPressure(self)
         self._resumes = Resumes(self.telemetry)
         self._ended_sessions = EndedSessions()
+        self._early_inputs = EarlyInputs()
         self._most_scheduled_tokens = self.max_num_scheduled_tokens
         self.kv_cache_manager.allocate_slots = reclaiming(
             self.kv_cache_manager.allocate_slots, self._pressure
@@ -121,6 +123,7 @@ class InterceptMixin(Scheduler):
         self.iterations.ended(scheduler_output, self.intercept_cost)
         parked_before = self.telemetry.parked
         outputs = super().update_from_output(scheduler_output, model_runner_output)
+        self._early_inputs.take_up(self)
         if self.telemetry.parked > parked_before:
             # With nobody else running there may be no next iteration to decide in.
             self._decider.decide()
@@ -166,10 +169,10 @@ class InterceptMixin(Scheduler):
     def _handle_stopped_request(self, request: Request) -> bool:
         """Upstream keeps every stopped session waiting; ours waits only after a call."""
         mark = SessionMark.of(request)
-        if mark is not None and not (
-            request.status == RequestStatus.FINISHED_STOPPED and mark.parks(request.stop_reason)
-        ):
-            request.resumable = False
+        if mark is not None:
+            stopped = request.status == RequestStatus.FINISHED_STOPPED
+            request.resumable = stopped and mark.parks(request.stop_reason)
+            self._early_inputs.set_aside(request)
         return super()._handle_stopped_request(request)
 
     def _enqueue_waiting_request(self, request: Request) -> None:
@@ -291,9 +294,7 @@ class InterceptMixin(Scheduler):
 
     def _resume(self, session: Request, arrival_s: float) -> None:
         parked = self.parked.pop(session.request_id)
-        if parked is None:
-            # The input was queued before the stop: upstream enqueues the request itself.
-            return
+        assert parked is not None, f"{session.request_id} is not parked"
         self.device.account(parked)
         parked.resumed_s = self.clock()
         self.intercept_policy.observe(parked.kind, parked.resumed_s - parked.since_s)
@@ -362,9 +363,8 @@ class InterceptMixin(Scheduler):
     ) -> list[Request]:
         """Upstream counts down its waiting sessions; a parked one is not among them."""
         if request_ids is None:
-            ids: list[str] = list(self.requests)
-        else:
-            ids = [request_ids] if isinstance(request_ids, str) else list(request_ids)
+            request_ids = self.requests
+        ids = [request_ids] if isinstance(request_ids, str) else list(request_ids)
         for request_id in ids:
             self._resumes.aborted(request_id)
             if (parked := self.parked.pop(request_id)) is not None:
