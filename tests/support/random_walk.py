@@ -9,7 +9,7 @@ from engine_audit import Audit
 from modelless import BLOCK_TOKENS, MODEL_TOKENS, Fickle, Kind
 from vllm import SamplingParams
 from vllm.v1.core.sched.output import SchedulerOutput
-from vllm.v1.engine import EngineCoreOutput, FinishReason
+from vllm.v1.engine import EngineCoreOutput
 from vllm.v1.request import Request, RequestStatus
 
 from intercept_core.scheduler.mark import SessionMark
@@ -31,7 +31,8 @@ class ClientSide:
         name: The request's id.
         tokens: Sent and received, in order.
         session: Whether it makes calls.
-        most_tokens: Where it stops.
+        most_tokens: How long it may become.
+        turn_end: How long it will be, at most, at the end of its present turn.
         parked: Whether it waits for a result.
         queued: A result that was sent before the call.
         bypassed: How many that arrived later were scheduled for the first time while it waits.
@@ -41,6 +42,7 @@ class ClientSide:
     tokens: list[int]
     session: bool
     most_tokens: int
+    turn_end: int = 0
     parked: bool = False
     queued: list[int] | None = None
     bypassed: set[str] = field(default_factory=set)
@@ -115,10 +117,10 @@ class RandomWalk:
         return [
             (self._arrive, 0.15),
             (self._answer, 0.25),
-            (self._answer_early, 0.01),
+            (self._answer_early, 0.05),
             (self._report, 0.2),
             (self._abort, 0.01),
-            (self._close, 0.005),
+            (self._close_one, 0.005),
             (self._close_ended, 0.1),
             (self._reset, 0.01),
         ]
@@ -160,7 +162,9 @@ class RandomWalk:
         if self._rng.random() < 0.5:
             tokens += self._rng.choice(self._prefixes)[: self._rng.randint(1, most)]
         tokens = (tokens + self._words(self._rng.randint(1, most)))[: most - 2]
-        client = self._clients[name] = ClientSide(name, tokens, session, most)
+        client = self._clients[name] = ClientSide(
+            name, list(tokens), session, most, turn_end=len(tokens)
+        )
         self._send(client, tokens)
 
     def _parked(self) -> list[ClientSide]:
@@ -174,20 +178,25 @@ class RandomWalk:
             self._resume(parked[-1] if late else self._rng.choice(parked))
 
     def _resume(self, client: ClientSide) -> None:
+        room = client.most_tokens - len(client.tokens) - 2
+        if room < 1:
+            self._close(client)
+            return
         client.parked = False
-        result = self._result(client)
+        result = self._words(self._rng.randint(1, min(room, 60)))
         client.tokens += result
+        client.turn_end = len(client.tokens)
         self._send(client, result)
 
     def _answer_early(self) -> None:
-        talking = [c for c in self._clients.values() if c.session and not c.parked]
-        if talking and (client := self._rng.choice(talking)).queued is None:
-            client.queued = self._result(client, spare=64)
+        client = self._rng.choice([*self._clients.values(), None])
+        if client is None or client.parked or not client.session or client.queued is not None:
+            return
+        room = client.most_tokens - client.turn_end - 2
+        if room > 0:
+            client.queued = self._words(self._rng.randint(1, min(room, 60)))
+            client.turn_end += len(client.queued)
             self._send(client, client.queued)
-
-    def _result(self, client: ClientSide, spare: int = 2) -> list[int]:
-        room = client.most_tokens - len(client.tokens) - spare
-        return self._words(self._rng.randint(1, max(min(room, 60), 1)))
 
     def _report(self) -> None:
         if not (parked := self._parked()):
@@ -209,11 +218,13 @@ class RandomWalk:
             del self._clients[name]
             self.scheduler.finish_requests(name, RequestStatus.FINISHED_ABORTED)
 
-    def _close(self) -> None:
+    def _close_one(self) -> None:
         if parked := self._parked():
-            client = self._rng.choice(parked)
-            del self._clients[client.name]
-            self._send_closing(client.name)
+            self._close(self._rng.choice(parked))
+
+    def _close(self, client: ClientSide) -> None:
+        del self._clients[client.name]
+        self._send_closing(client.name)
 
     def _close_ended(self) -> None:
         if self._ended:
@@ -240,10 +251,12 @@ class RandomWalk:
         mark = SessionMark(
             key=client.name, trigger_token_ids=frozenset({TRIGGER}), park_at_end_of_turn=False
         )
-        left = max(client.most_tokens - len(client.tokens), 2)
+        left = client.most_tokens - client.turn_end
+        most = self._rng.randint(1, left) if self._rng.random() < 0.5 else left
+        client.turn_end += most
         params = SamplingParams(
             temperature=0,
-            max_tokens=self._rng.randint(1, left) if self._rng.random() < 0.5 else left,
+            max_tokens=most,
             stop_token_ids=[TRIGGER] if client.session else [],
             ignore_eos=True,
             extra_args=mark.to_extra_args() if client.session else None,
@@ -277,8 +290,7 @@ class RandomWalk:
         assert len(client.tokens) < MODEL_TOKENS
         if item.finish_reason is None:
             return
-        # Not by the stop reason, which an input that is there already has cleared.
-        if item.finish_reason is not FinishReason.STOP:
+        if item.stop_reason != TRIGGER:
             del self._clients[client.name]
             if client.session:
                 self._ended.append(client.name)

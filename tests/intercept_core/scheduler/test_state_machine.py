@@ -45,9 +45,9 @@ kinds = st.builds(
     host_blocks=st.sampled_from([0, 3, 12, 30, 100]),
 ).map(
     # Asynchronous scheduling is refused with vLLM's first runner, and has something in flight.
-    lambda kind: replace(kind, runner_v2=True, depth=max(kind.depth, 1))
-    if kind.asynchronous
-    else kind
+    lambda kind: (
+        replace(kind, runner_v2=True, depth=max(kind.depth, 1)) if kind.asynchronous else kind
+    )
 )
 
 
