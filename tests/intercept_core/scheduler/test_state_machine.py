@@ -11,7 +11,6 @@ By default some ten thousand steps are walked. The whole of it, 100,000 and more
 """
 
 import os
-from collections import Counter
 from dataclasses import replace
 
 import pytest
