@@ -1,4 +1,4 @@
-"""The thread copies whole blocks between the right rows, in order, and tells of its failures."""
+"""The thread copies blocks between the right rows, in order, and tells of its failures."""
 
 from collections.abc import Iterator
 
@@ -77,5 +77,5 @@ def test_waiting_for_nothing_ends_at_once(copies: ThreadCopies) -> None:
 def test_a_failure_reaches_the_engine(copies: ThreadCopies) -> None:
     copies.start([copy(1, True, [99], [0])])
     copies.wait()
-    with pytest.raises(RuntimeError, match="a copy of KV blocks failed: .*99"):
+    with pytest.raises(RuntimeError, match=r"a copy of KV blocks failed: .*99"):
         copies.poll()
