@@ -35,7 +35,7 @@ class ClientSide:
         turn_end: How long it will be, at most, at the end of its present turn.
         parked: Whether it waits for a result.
         queued: A result that was sent before the call.
-        bypassed: How many that arrived later were scheduled for the first time while it waits.
+        bypassed: Who arrived later and was taken from a queue while it waits.
     """
 
     name: str
@@ -57,8 +57,8 @@ class RandomWalk:
 
     Attributes:
         engine: The engine.
-        most_bypassed: The largest number of later arrivals that were scheduled for the first
-            time while somebody waited.
+        most_bypassed: The largest number of different later arrivals that were taken from a
+            queue while somebody waited.
         longest_wait: Most iterations that somebody waited.
     """
 

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -14,7 +15,7 @@ def test_arrivals_come_at_the_mean_rate_until_the_end() -> None:
 
 def test_gaps_spread_as_those_of_independent_arrivals() -> None:
     times = list(poisson(Random(2), 1.0, 10_000.0))
-    gaps = [late - early for early, late in zip(times, times[1:], strict=False)]
+    gaps = [late - early for early, late in pairwise(times)]
     mean = sum(gaps) / len(gaps)
     variance = sum((gap - mean) ** 2 for gap in gaps) / len(gaps)
     assert variance == pytest.approx(mean**2, rel=0.1)
@@ -22,5 +23,5 @@ def test_gaps_spread_as_those_of_independent_arrivals() -> None:
 
 @pytest.mark.parametrize("rate_per_s", [0.0, -1.0])
 def test_a_rate_must_be_positive(rate_per_s: float) -> None:
-    with pytest.raises(ValueError, match="rate_per_s: .* is not positive"):
+    with pytest.raises(ValueError, match=r"rate_per_s: .* is not positive"):
         list(poisson(Random(1), rate_per_s, 10.0))

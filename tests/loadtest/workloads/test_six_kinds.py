@@ -108,7 +108,9 @@ def test_a_spread_has_its_mean_and_deviation() -> None:
     drawn = [Spread(28.6, 15.6).draw(rng) for _ in range(20_000)]
     centre = mean(drawn)
     assert centre == pytest.approx(28.6, rel=0.02)
-    assert mean((value - centre) ** 2 for value in drawn) ** 0.5 == pytest.approx(15.6, rel=0.05)
+    assert mean((value - centre) ** 2 for value in drawn) ** 0.5 == pytest.approx(
+        15.6, rel=0.05
+    )
     assert Spread(7).draw(rng) == 7
     assert Spread(0.01).draw_count(rng) == 1
 
