@@ -28,6 +28,7 @@ from intercept_core.scheduler.costs import learned_costs
 from intercept_core.scheduler.deadlines import ParkDeadlines
 from intercept_core.scheduler.decider import Decider
 from intercept_core.scheduler.device_blocks import DeviceBlocks
+from intercept_core.scheduler.early_inputs import EarlyInputs
 from intercept_core.scheduler.ended_sessions import EndedSessions
 from intercept_core.scheduler.endings import Endings
 from intercept_core.scheduler.interception_log import InterceptionLog
@@ -96,6 +97,7 @@ class InterceptMixin(Scheduler):
         self.stats_reporter = StatsReporter(self, enabled=config.reports and self.log_stats)
         self._ended_sessions = EndedSessions()
         self._text_triggers = TextTriggers(self.vllm_config.model_config)
+        self._early_inputs = EarlyInputs()
         self._most_scheduled_tokens = self.max_num_scheduled_tokens
         self.kv_cache_manager.allocate_slots = reclaiming(
             self.kv_cache_manager.allocate_slots, self._pressure
@@ -140,6 +142,7 @@ class InterceptMixin(Scheduler):
         self.iterations.ended(scheduler_output, self.intercept_cost)
         parked_before = self.telemetry.parked
         outputs = super().update_from_output(scheduler_output, model_runner_output)
+        self._early_inputs.take_up(self)
         if self.telemetry.parked > parked_before:
             # With nobody else running there may be no next iteration to decide in.
             self._decider.decide()
@@ -161,10 +164,10 @@ class InterceptMixin(Scheduler):
     def _handle_stopped_request(self, request: Request) -> bool:
         """Upstream keeps every stopped session waiting; ours waits only after a call."""
         mark = SessionMark.of(request)
-        if mark is not None and not (
-            request.status == RequestStatus.FINISHED_STOPPED and mark.parks(request.stop_reason)
-        ):
-            request.resumable = False
+        if mark is not None:
+            stopped = request.status == RequestStatus.FINISHED_STOPPED
+            request.resumable = stopped and mark.parks(request.stop_reason)
+            self._early_inputs.set_aside(request)
         return super()._handle_stopped_request(request)
 
     def _enqueue_waiting_request(self, request: Request) -> None:
@@ -275,9 +278,7 @@ class InterceptMixin(Scheduler):
 
     def _resume(self, session: Request, arrival_s: float) -> None:
         parked = self.parked.pop(session.request_id)
-        if parked is None:
-            # The input was queued before the stop: upstream enqueues the request itself.
-            return
+        assert parked is not None, f"{session.request_id} is not parked"
         self.device.account(parked)
         if (mark := SessionMark.of(session)) is not None and mark.kind is not None:
             parked.kind = mark.kind  # the bus had no time to tell of a short call
@@ -335,9 +336,8 @@ class InterceptMixin(Scheduler):
     ) -> list[Request]:
         """Upstream counts down its waiting sessions; a parked one is not among them."""
         if request_ids is None:
-            ids: list[str] = list(self.requests)
-        else:
-            ids = [request_ids] if isinstance(request_ids, str) else list(request_ids)
+            request_ids = self.requests
+        ids = [request_ids] if isinstance(request_ids, str) else list(request_ids)
         for request_id in ids:
             self._resumes.aborted(request_id)
             if (parked := self.parked.pop(request_id)) is not None:

@@ -130,7 +130,8 @@ class Simulation:
     def drain(self) -> None:
         """Lets the copies end that are still under way after the last conversation."""
         while self.engine.scheduler.has_requests():
-            self.engine.iterate(float("inf"))
+            # Without a copy there may be an iteration left that tells workers who has ended.
+            self.engine.iterate(self.engine.now_s + 1.0)
 
     def _at(self, time_s: float, played: Played, eta_s: float | None = None) -> None:
         heapq.heappush(self._events, _Event(time_s, next(self._tickets), played, eta_s))

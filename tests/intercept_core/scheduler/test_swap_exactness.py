@@ -7,19 +7,12 @@ from pathlib import Path
 
 import pytest
 from delayed_copies import FakeDelayedCopies
+from fickle import Fickle
 from in_process_engine import InProcessEngine
 from players import play
 from script import ScriptedTurn, random_ids
 
-from intercept_core.policy.base import Policy
 from intercept_core.policy.registry import POLICIES
-from intercept_core.policy.types import (
-    CostModel,
-    Decisions,
-    Disposition,
-    EngineState,
-    ParkedContext,
-)
 from intercept_core.swap.host_pool import GIB, bytes_per_block
 
 _numbers = itertools.count()
@@ -28,26 +21,6 @@ ROOMY, TIGHT = 200, 12
 """Host blocks: for all contexts, or for less than one."""
 
 COPYING = ("swap", "budgeted_swap", "heuristic", "infercept", "adaptive")
-
-
-class Fickle(Policy):
-    """Thinks again about every context at every decision, at random."""
-
-    name = "fickle"
-
-    def __init__(self) -> None:
-        self._rng = random.Random(7)
-
-    def decide(
-        self, parked: Sequence[ParkedContext], state: EngineState, cost: CostModel
-    ) -> Decisions:
-        likely = [Disposition.PRESERVE, Disposition.MIRROR, Disposition.SWAP] * 20
-        choices = [*likely, Disposition.DISCARD]
-        ids = [context.request_id for context in parked]
-        return Decisions(
-            {id_: self._rng.choice(choices) for id_ in ids},
-            {id_: self._rng.random() for id_ in ids},
-        )
 
 
 def make_engine(

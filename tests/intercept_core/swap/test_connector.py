@@ -1,0 +1,129 @@
+"""The connector counts the reports of all workers, and refuses what it cannot serve."""
+
+import dataclasses
+
+import pytest
+from modelless import Kind, make
+from vllm.distributed.kv_transfer.kv_connector.v1.base import KVConnectorRole
+from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.outputs import KVConnectorOutput
+
+from intercept_core.scheduler.mixin import InterceptMixin
+from intercept_core.swap.block_copy import BlockCopy, CopyOrders, CopyReports
+from intercept_core.swap.connector import InterceptConnector
+
+KIND = Kind(
+    policy="adaptive",
+    asynchronous=False,
+    runner_v2=False,
+    depth=0,
+    caching=True,
+    device_blocks=20,
+    host_blocks=12,
+)
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> InterceptMixin:
+    return make(KIND, lambda: 0.0)
+
+
+def connector(scheduler: InterceptMixin, workers: int = 1) -> InterceptConnector:
+    made = InterceptConnector(
+        scheduler.vllm_config, KVConnectorRole.SCHEDULER, scheduler.kv_cache_config
+    )
+    made._workers = workers
+    return made
+
+
+def copy(copy_id: int) -> BlockCopy:
+    return BlockCopy(copy_id=copy_id, to_host=True, device_blocks=(1,), host_blocks=(2,))
+
+
+def report(of: InterceptConnector, workers: dict[int, int], seconds: float = 1.0) -> None:
+    reports = CopyReports(workers=workers, seconds=dict.fromkeys(workers, seconds))
+    of.update_connector_output(KVConnectorOutput(kv_connector_worker_meta=reports))
+
+
+def test_a_copy_has_ended_when_all_workers_say_so(scheduler: InterceptMixin) -> None:
+    ours = connector(scheduler, workers=3)
+    ours.order(copy(1))
+    ours.order(copy(2))
+    report(ours, {1: 2}, 0.5)
+    assert ours.take_finished() == []
+    report(ours, {2: 3}, 0.25)
+    assert ours.take_finished() == [(2, 0.25)]
+    assert ours.has_pending_push_work()
+    report(ours, {1: 1}, 0.125)
+    # The slowest worker's time counts, in whichever iteration it came.
+    assert ours.take_finished() == [(1, 0.5)]
+    assert not ours.has_pending_push_work()
+
+
+def test_the_answers_of_workers_are_joined() -> None:
+    first = CopyReports(workers={1: 1, 2: 1}, seconds={1: 0.5, 2: 0.1})
+    second = CopyReports(workers={1: 1, 3: 1}, seconds={1: 0.7, 3: 0.2})
+    joined = first.aggregate(second)
+    assert joined.workers == {1: 2, 2: 1, 3: 1}
+    assert joined.seconds == {1: 0.7, 2: 0.1, 3: 0.2}
+
+
+def test_other_connectors_outputs_are_no_reports(scheduler: InterceptMixin) -> None:
+    ours = connector(scheduler)
+    ours.order(copy(1))
+    ours.update_connector_output(KVConnectorOutput())
+    assert ours.take_finished() == []
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_orders_go_out_once(scheduler: InterceptMixin, wait: bool) -> None:
+    ours = connector(scheduler)
+    ours.wait = wait
+    ours.order(copy(1))
+    output = SchedulerOutput.make_empty()
+    orders = ours.build_connector_meta(output)
+    assert isinstance(orders, CopyOrders)
+    assert [order.copy_id for order in orders.copies] == [1]
+    assert orders.wait == wait
+    empty = ours.build_connector_meta(output)
+    assert isinstance(empty, CopyOrders)
+    # Without copies there is nothing to wait for.
+    assert (empty.copies, empty.wait) == ([], False)
+
+
+def test_nothing_is_ever_found_in_it(scheduler: InterceptMixin) -> None:
+    """vLLM must not load by itself: contexts are brought back by the scheduler."""
+    ours = connector(scheduler)
+    assert ours.get_num_new_matched_tokens(None, 0) == (0, False)  # type: ignore[arg-type]
+    assert ours.request_finished(None, [1, 2]) == (False, None)  # type: ignore[arg-type]
+    assert not ours.requires_kv_delivery
+
+
+def test_a_worker_without_a_cache_has_nothing_to_report(scheduler: InterceptMixin) -> None:
+    assert connector(scheduler).build_connector_worker_meta() is None
+
+
+def test_several_kv_cache_groups_are_refused(scheduler: InterceptMixin) -> None:
+    config = scheduler.kv_cache_config
+    hybrid = dataclasses.replace(config, kv_cache_groups=config.kv_cache_groups * 2)
+    with pytest.raises(ValueError, match=r"one KV cache group, and this model has 2"):
+        InterceptConnector(scheduler.vllm_config, KVConnectorRole.SCHEDULER, hybrid)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"host_memory_gib": 1e6}, "more than the .* GiB of memory that this machine has"),
+        ({"host_memory": 1}, "host_memory"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(
+    scheduler: InterceptMixin,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, float],
+    message: str,
+) -> None:
+    transfer = scheduler.vllm_config.kv_transfer_config
+    monkeypatch.setattr(transfer, "kv_connector_extra_config", settings)
+    with pytest.raises(ValueError, match=message):
+        connector(scheduler)

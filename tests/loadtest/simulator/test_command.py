@@ -1,0 +1,70 @@
+"""What the user of ``infercept simulate`` sees."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deployments.cli import main
+
+
+def test_help_names_policies_and_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for part in (
+        "infercept simulate",
+        "adaptive, budgeted_swap",
+        "gptj-6b-a100-40gb",
+        "--rate",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--policy", "keep"], "keep: choose from adaptive, budgeted_swap"),
+        (["--rate", "0"], "0: must be positive"),
+        (["--rate", "fast"], "fast: must be a number"),
+        (["--jobs", "0"], "0: must be a positive whole number"),
+        (["--hardware", "abacus"], "invalid choice: 'abacus'"),
+        (["--trace", "no.jsonl"], "no.jsonl: there is no such file"),
+    ],
+)
+def test_wrong_arguments(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], part: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", *arguments])
+    assert ended.value.code == 2
+    assert part in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--policy", "no.such:Policy"], "'no.such:Policy' cannot be imported"),
+        (["--rate", "0.001", "--duration", "1"], "nothing arrives within 1 s"),
+        (["--profile", __file__], "--profile needs --device-blocks and --host-blocks"),
+    ],
+)
+def test_what_cannot_be_simulated_is_explained(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], part: str
+) -> None:
+    assert main(["simulate", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("infercept simulate: ")
+    assert part in error
+
+
+def test_policies_side_by_side(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    arguments = "--policy adaptive stock --rate 1 --duration 5 --scale-tokens 0.05 --check"
+    assert main(["simulate", *arguments.split(), "--drain", "--json", str(path)]) == 0
+    table = capsys.readouterr().out
+    assert "completed requests /s" in table
+    results = json.loads(path.read_text())
+    assert [result["policy"] for result in results] == ["adaptive", "stock"]
+    assert [result["unfinished"] for result in results] == [0, 0]
