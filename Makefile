@@ -15,8 +15,8 @@ TORCH := $(shell sed -n '/^torch==/{s/ *;.*//;p;}' $(LOCK) 2>/dev/null)
 
 # The names of the stamps hold a hash of what they stand for: other locks, other stamps.
 hash_of = $(shell cat $(1) 2>/dev/null | cksum | tr ' ' '-')
-STAMP := $(VENV)/.installed-$(ENGINE)-$(call hash_of,$(LOCK))
-DEV_STAMP := $(VENV)/.installed-dev-$(call hash_of,$(LOCK) $(DEV_LOCK))
+STAMP := $(VENV)/.installed-$(ENGINE)-$(call hash_of,$(LOCK) pyproject.toml)
+DEV_STAMP := $(VENV)/.installed-dev-$(call hash_of,$(LOCK) $(DEV_LOCK) pyproject.toml)
 
 # uv does not read pip's settings: pass on where pip finds packages, and whom it trusts.
 PIP_SETTING = $$($(BIN)/pip config get $(1) 2>/dev/null || true)

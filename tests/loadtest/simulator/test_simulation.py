@@ -7,12 +7,12 @@ import pytest
 
 from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.policy.registry import POLICIES
-from loadtest.workloads.etas import Etas
 from loadtest.simulator.hardware import Hardware
 from loadtest.simulator.outcome import Outcome
 from loadtest.simulator.settings import STOCK
 from loadtest.simulator.simulation import Simulation
 from loadtest.workloads.conversation import Conversation
+from loadtest.workloads.etas import Etas
 from loadtest.workloads.scale import Scale
 from loadtest.workloads.six_kinds import six_kinds
 

@@ -1,7 +1,7 @@
 import pytest
 
-from loadtest.workloads.etas import Etas, Report
 from loadtest.workloads.conversation import Interception
+from loadtest.workloads.etas import Etas, Report
 
 IMAGE = Interception(kind="image", seconds=8.0, return_tokens=1)
 
