@@ -1,9 +1,10 @@
 """Seeded sampling on CPUs, of contexts that are computed in chunks.
 
-vLLM's V1 model runner samples after every chunk, also where the context is not complete yet, and
-sets a seeded request's generator back afterwards, by an offset that generators on CPUs do not
-have: the engine ends (0.32.0). Recomputation of contexts comes in chunks, so any request with a
-seed might end it. Here such a row draws without its generator, which then needs no setting back.
+vLLM's V1 model runner samples after every chunk, also where the context is not complete yet,
+and sets a seeded request's generator back afterwards, by an offset that generators on CPUs do
+not have: the engine ends (0.32.0). Recomputation of contexts comes in chunks, so any request
+with a seed might end it. Here such a row draws without its generator, which then needs no
+setting back.
 """
 
 import functools

@@ -40,7 +40,7 @@ class EngineSettings:
 
     policy: str
     prefix_caching: bool = True
-    device_blocks: int = 224
+    device_blocks: int = 288
     host_memory_gib: float = 2.0
     bandwidth_gib_per_s: float | None = None
     max_seqs: int = 32

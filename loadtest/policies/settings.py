@@ -24,8 +24,8 @@ class Load:
         plain: Without interceptions: each conversation is one request for all its tokens.
     """
 
-    rate_per_s: float = 14.0
-    duration_s: float = 75.0
+    rate_per_s: float = 18.0
+    duration_s: float = 50.0
     scale: Scale = field(default_factory=lambda: Scale(tokens=0.2, seconds=0.2, count=0.5))
     seed: int = 0
     plain: bool = False

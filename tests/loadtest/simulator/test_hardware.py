@@ -26,7 +26,7 @@ def test_a_measured_profile_becomes_a_machine(tmp_path: Path) -> None:
 def test_what_a_profile_lacks_is_named(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
     path.write_text(json.dumps(PROFILE | {"token_s": "fast", "block_copy_s": None}))
-    with pytest.raises(ValueError, match=r"profile\.json: token_s = .fast.*block_copy_s = None"):
+    with pytest.raises(ValueError, match=r"token_s = .fast.*block_copy_s = None"):
         from_profile(path, 50, 100)
 
 
