@@ -74,7 +74,7 @@ class InterceptMixin(Scheduler):
         self.intercept_policy = create(config.policy, config.policy_options)
         self.intercept_cost = learned_costs(config)
         self.clock = time.monotonic
-        self.parked = ParkTable(self.intercept_policy.yields_below)
+        self.parked = ParkTable(lambda: self.intercept_policy.yields_below)
         self.telemetry = Telemetry()
         self.iterations = Iterations(self._now_s)
         self.device = DeviceBlocks(

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.worth_order import WorthOrder
@@ -20,14 +20,14 @@ class ParkTable:
     """Parked requests by engine id and by session key, in two orders.
 
     Args:
-        yields_below: See :class:`~intercept_core.policy.base.Policy`.
+        yields_below: Asks the policy, see :class:`~intercept_core.policy.base.Policy`.
 
     Attributes:
         held_blocks: Device blocks that parked requests hold.
         yielding_blocks: Those of them that give way to requests which are not running.
     """
 
-    def __init__(self, yields_below: float = float("inf")) -> None:
+    def __init__(self, yields_below: Callable[[], float] = lambda: float("inf")) -> None:
         self._yields_below = yields_below
         self._yielding: dict[Parked, int] = {}
         self._by_id: dict[str, Parked] = {}
@@ -138,7 +138,7 @@ class ParkTable:
 
     def yields(self, parked: Parked) -> bool:
         """Whether all of a context gives way to a request that is not running."""
-        return parked.worth < self._yields_below
+        return parked.worth < self._yields_below()
 
     def resize(self, parked: Parked, device_blocks: int) -> None:
         """Notes that ``parked`` holds ``device_blocks`` from now on."""

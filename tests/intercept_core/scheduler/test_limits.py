@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from in_process_engine import InProcessEngine
+from parking import Clock, park, resume
 from pydantic import ValidationError
 from script import random_ids
 
@@ -17,16 +18,6 @@ from intercept_core.scheduler.control import handle
 from intercept_core.scheduler.deadlines import ParkDeadlines
 
 _names = itertools.count()
-
-
-class Clock:
-    """Seconds that a test sets."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture(autouse=True)
@@ -59,26 +50,6 @@ def small(random_llama: Path) -> Iterator[InProcessEngine]:
     small = InProcessEngine(random_llama, async_scheduling=False, num_gpu_blocks_override=33)
     yield small
     small.core.shutdown()
-
-
-def park(engine: InProcessEngine, token_ids: list[int]) -> str:
-    (token,) = engine.generate(token_ids, 1)
-    name = f"limited-{next(_names)}"
-    engine.add(
-        name,
-        token_ids,
-        max_tokens=9,
-        triggers=frozenset({token}),
-        resumable=True,
-        ignore_eos=True,
-    )
-    engine.run_until(lambda: engine.ended(name))
-    assert name in engine.scheduler.parked
-    return name
-
-
-def resume(engine: InProcessEngine, name: str, token_ids: list[int], max_tokens: int) -> None:
-    engine.add(name, token_ids, max_tokens=max_tokens, resumable=True, ignore_eos=True)
 
 
 def test_a_request_whose_result_never_comes_ends(

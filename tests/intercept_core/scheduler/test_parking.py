@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from in_process_engine import InProcessEngine
+from parking import park, resume
 from script import random_ids
 from vllm.v1.request import RequestStatus
 
@@ -27,27 +28,6 @@ def preserve(engine: InProcessEngine) -> None:
 @pytest.fixture
 def rng() -> random.Random:
     return random.Random(11)
-
-
-def park(engine: InProcessEngine, token_ids: list[int]) -> str:
-    """Starts a session and lets its first token be a call."""
-    (token,) = engine.generate(token_ids, 1)
-    name = f"parked-{next(_names)}"
-    engine.add(
-        name,
-        token_ids,
-        max_tokens=9,
-        triggers=frozenset({token}),
-        resumable=True,
-        ignore_eos=True,
-    )
-    engine.run_until(lambda: engine.ended(name))
-    assert name in engine.scheduler.parked
-    return name
-
-
-def resume(engine: InProcessEngine, name: str, token_ids: list[int], max_tokens: int) -> None:
-    engine.add(name, token_ids, max_tokens=max_tokens, resumable=True, ignore_eos=True)
 
 
 def steps_to_first_token(engine: InProcessEngine, token_ids: list[int]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from in_process_engine import InProcessEngine
+from parking import Clock, park
 from script import random_ids
 from vllm.v1.engine import EngineCoreOutputs
 from vllm.v1.metrics.stats import SchedulerStats
@@ -18,16 +19,6 @@ from intercept_core.scheduler.control import handle
 from intercept_core.scheduler.stats_report import INTERVAL_S, StatsReporter, take_report
 
 _names = itertools.count()
-
-
-class Clock:
-    """Seconds that a test sets."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture
@@ -50,17 +41,7 @@ def intercept(
 ) -> dict[str, Any]:
     """One interception that is expected to last 3 s; returns its report."""
     engine.scheduler.intercept_policy = policy
-    (token,) = engine.generate(token_ids, 1)
-    name = f"told-{next(_names)}"
-    engine.add(
-        name,
-        token_ids,
-        max_tokens=9,
-        triggers=frozenset({token}),
-        resumable=True,
-        ignore_eos=True,
-    )
-    engine.run_until(lambda: engine.ended(name))
+    name = park(engine, token_ids)
     handle(engine.scheduler, "etas", [[name, 3.0, "a tool", None]])
     engine.scheduler._decider.decide()
     clock.now_s += seconds
