@@ -25,11 +25,12 @@ class ParkTable:
     Attributes:
         held_blocks: Device blocks that parked requests hold.
         yielding_blocks: Those of them that give way to requests which are not running.
+        spare_blocks: Those of them that the host has too.
     """
 
     def __init__(self, yields_below: Callable[[], float] = lambda: float("inf")) -> None:
         self._yields_below = yields_below
-        self._yielding: dict[Parked, int] = {}
+        self._counted: dict[Parked, tuple[int, int]] = {}
         self._by_id: dict[str, Parked] = {}
         self._id_of_key: dict[str, str] = {}
         self._fresh: dict[str, None] = {}
@@ -39,6 +40,7 @@ class ParkTable:
         self._spare_by_worth = WorthOrder()
         self.held_blocks = 0
         self.yielding_blocks = 0
+        self.spare_blocks = 0
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -77,7 +79,8 @@ class ParkTable:
             self._by_worth.discard(parked)
             self._spare_by_worth.discard(parked)
             self.held_blocks -= parked.device_blocks
-            self.yielding_blocks -= self._yielding.pop(parked, 0)
+            self._count(parked, 0, 0)
+            del self._counted[parked]
         return parked
 
     def report(
@@ -132,9 +135,13 @@ class ParkTable:
             self._by_worth.push(parked)
         if spare:
             self._spare_by_worth.push(parked)
-        yielding = parked.device_blocks if self.yields(parked) else spare
-        self.yielding_blocks += yielding - self._yielding.get(parked, 0)
-        self._yielding[parked] = yielding
+        self._count(parked, parked.device_blocks if self.yields(parked) else spare, spare)
+
+    def _count(self, parked: Parked, yielding: int, spare: int) -> None:
+        yielding_before, spare_before = self._counted.get(parked, (0, 0))
+        self.yielding_blocks += yielding - yielding_before
+        self.spare_blocks += spare - spare_before
+        self._counted[parked] = (yielding, spare)
 
     def yields(self, parked: Parked) -> bool:
         """Whether all of a context gives way to a request that is not running."""

@@ -16,6 +16,8 @@ AllocateSlots = Callable[..., Any]
 STEP_BLOCKS = 8
 """Fewest blocks that are taken at a time. What stays need not be restored, so no more are taken
 than are needed, but for a few that the requester will need next."""
+HEADROOM_TOKENS = 16
+"""By how much each running request can grow before it needs memory from others."""
 PATIENCE_ITERATIONS = 100
 """How often a request is refused before it may take from those who came after it."""
 
@@ -31,6 +33,7 @@ def reclaiming(allocate_slots: AllocateSlots, pressure: "MemoryPressure") -> All
         pressure.set_headroom(request)
         blocks = allocate_slots(request, *args, **kwargs)
         while blocks is None and pressure.reclaim_one(request):
+            pressure.set_headroom(request)  # spare blocks may have gone
             blocks = allocate_slots(request, *args, **kwargs)
         if blocks is not None:
             pressure.forget(request.request_id)
@@ -71,15 +74,16 @@ class MemoryPressure:
         return False
 
     def set_headroom(self, requester: Request) -> None:
-        """Keeps a block free for each running request when a context enters the device.
+        """Leaves the running requests room to grow when a context enters the device.
 
-        They grow by that within a block's tokens; without it the newcomer would soon see one
-        of them preempted.
+        Without it the newcomer would soon see one of them preempted. What the host has too is
+        as good as free.
         """
         scheduler = self._scheduler
         self._headroom = 0
         if requester.status != RequestStatus.RUNNING and self._missing(requester) > 1:
-            self._headroom = len(scheduler.running)
+            growth = cdiv(len(scheduler.running) * HEADROOM_TOKENS, scheduler.block_size)
+            self._headroom = max(growth - scheduler.parked.spare_blocks, 0)
         scheduler.kv_cache_manager.watermark_blocks = max(self._watermark, self._headroom)
 
     def forget(self, request_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.engine import EngineCoreOutputs
@@ -23,6 +24,7 @@ class Resumes:
         self._untouched: dict[str, float] = {}
         self._waiting: dict[str, Parked] = {}
         self._reports: dict[str, ResumeReport] = {}
+        self._told: dict[str, dict[str, Any]] = {}
 
     def add(self, parked: Parked) -> None:
         """Follows a request whose result has come."""
@@ -35,7 +37,11 @@ class Resumes:
     def aborted(self, request_id: str) -> None:
         """Stops following: there will be no output."""
         self._waiting.pop(request_id, None)
+        self._forget(request_id)
+
+    def _forget(self, request_id: str) -> None:
         self._reports.pop(request_id, None)
+        self._told.pop(request_id, None)
         self._untouched.pop(request_id, None)
 
     def scheduled(self, output: SchedulerOutput, now_s: float) -> list[Parked]:
@@ -62,7 +68,7 @@ class Resumes:
         assert parked.resumed_s is not None
         telemetry.resume_wait_s += now_s - parked.resumed_s
         self._untouched[parked.request_id] = parked.resumed_s
-        self._reports[parked.request_id] = ResumeReport(
+        report = ResumeReport(
             kind=parked.kind,
             context=context,
             context_tokens=parked.context_tokens,
@@ -74,6 +80,7 @@ class Resumes:
             dispositions=[disposition.value for disposition in parked.dispositions],
             resume_s=now_s - parked.resumed_s,
         )
+        self._tell(parked.request_id, report)
         return recomputed > 0
 
     def attach(self, outputs: dict[int, EngineCoreOutputs]) -> None:
@@ -84,23 +91,25 @@ class Resumes:
         # taken, and keeps this field of the last one alone.
         for batch in outputs.values():
             for output in batch.outputs:
-                report = self._reports.get(output.request_id)
-                if report is None:
+                request_id = output.request_id
+                if request_id not in self._reports:
                     continue
-                if output.new_token_ids and output.request_id in self._untouched:
-                    report = self._first_token(output.request_id, report)
+                if output.new_token_ids and request_id in self._untouched:
+                    self._first_token(request_id)
                 # The one free-form field that reaches the request's RequestOutput.
                 output.kv_transfer_params = {
                     **(output.kv_transfer_params or {}),
-                    "intercept": report.as_dict(),
+                    "intercept": self._told[request_id],
                 }
                 if output.finish_reason is not None:
-                    self._untouched.pop(output.request_id, None)
-                    del self._reports[output.request_id]
+                    self._forget(request_id)
 
-    def _first_token(self, request_id: str, report: ResumeReport) -> ResumeReport:
-        first_token_s = self._now_s() - self._untouched.pop(request_id)
-        report = replace(report, first_token_s=first_token_s)
+    def _tell(self, request_id: str, report: ResumeReport) -> None:
         self._reports[request_id] = report
+        self._told[request_id] = report.as_dict()  # once, and not for every token
+
+    def _first_token(self, request_id: str) -> None:
+        first_token_s = self._now_s() - self._untouched.pop(request_id)
+        report = replace(self._reports[request_id], first_token_s=first_token_s)
+        self._tell(request_id, report)
         self._log.add(report)
-        return report
