@@ -66,11 +66,11 @@ class Adaptive(Policy):
             expected[context.request_id] = remaining_s
             if not context.device_blocks:
                 continue
-            restore_s = recompute_s(context.context_tokens, batch_tokens, other_tokens, cost)
-            waste = restore_s * (context.context_tokens / 2 + other_tokens)
-            value = waste / (
-                max(remaining_s, SHORTEST_S) * context.device_blocks * state.block_tokens
-            )
+            held = context.device_blocks * state.block_tokens
+            tokens = min(context.context_tokens, held)
+            restore_s = recompute_s(tokens, batch_tokens, other_tokens, cost)
+            waste = restore_s * (tokens / 2 + other_tokens)
+            value = waste / (max(remaining_s, SHORTEST_S) * held)
             worth[context.request_id] = value
             if copies and remaining_s > iteration_s + cost.copy_s(context.device_blocks):
                 to_copy.append((value, context.request_id))

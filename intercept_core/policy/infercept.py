@@ -19,8 +19,8 @@ SHORT_TOOLS_S = {"calculator": 9e-5, "retrieval": 0.69, "alfworld": 0.09}
 
 
 class InferCept(Policy):
-    """Swaps the most wasteful contexts within the budget; each of the rest is preserved or
-    discarded, whichever wastes less.
+    """Swaps the most wasteful contexts within the budget, the last of them over several
+    iterations; each of the rest is preserved or discarded, whichever wastes less.
 
     Args:
         seconds: Known durations, kind by kind; the rest is expected to last as long again as
@@ -52,7 +52,7 @@ class InferCept(Policy):
         dispositions = {}
         for _, keep, context in weighed:
             swapping = context.disposition is Disposition.SWAP
-            if swapping or 0 < context.device_blocks <= budget:
+            if swapping or (context.device_blocks and budget > 0):
                 dispositions[context.request_id] = Disposition.SWAP
                 budget -= context.device_blocks
             else:

@@ -37,8 +37,7 @@ def chunked_discard(
 
     The context's own memory fills up gradually, hence half of it on average.
     """
-    chunk = max(min(cost.saturation_tokens - batch_tokens, tokens), 1)
-    chunks = ceil(tokens / chunk)
-    # The iterations would have run anyway, for the others: only what the chunks add is waste.
-    added_s = chunks * recompute_s(chunk, batch_tokens, other_tokens, cost)
-    return added_s * (tokens / 2 + other_tokens)
+    room = max(cost.saturation_tokens - batch_tokens, 1)
+    chunks = ceil(tokens / room)
+    chunk_s = cost.forward_s(ceil(tokens / chunks), tokens)
+    return cost.forward_s(tokens, tokens) * tokens / 2 + chunks * chunk_s * other_tokens

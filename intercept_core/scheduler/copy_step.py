@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from vllm.v1.core.sched.interface import PauseState
 from vllm.v1.request import Request
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class CopyStep:
     def start(self) -> None:
         """Orders copies, those back to the device first, within the budget."""
         scheduler = self._scheduler
-        if scheduler.swapper is None:
+        if scheduler.swapper is None or scheduler.pause_state == PauseState.PAUSED_ALL:
             return
         budget = self._budget(scheduler.swapper)
         started = scheduler.swapper.copy_in(budget, self._allocate)
@@ -57,5 +58,11 @@ class CopyStep:
         return min(max(blocks, 1), swapper.pool.size) - swapper.blocks_in_flight
 
     def _allocate(self, request: Request, tokens: int) -> bool:
-        manager = self._scheduler.kv_cache_manager
-        return manager.allocate_slots(request, tokens, delay_cache_blocks=True) is not None
+        blocks = self._scheduler.kv_cache_manager.allocate_slots(
+            request,
+            tokens,
+            delay_cache_blocks=True,
+            # vLLM's watermark holds while others run; else the engine would wait for nobody.
+            has_scheduled_reqs=bool(self._scheduler.running),
+        )
+        return blocks is not None

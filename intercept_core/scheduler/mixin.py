@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from vllm.utils.math_utils import cdiv
+from vllm.v1.core.sched.interface import PauseState
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.core.sched.request_queue import FCFSRequestQueue, SchedulingPolicy
 from vllm.v1.core.sched.scheduler import Scheduler
@@ -318,7 +319,14 @@ class InterceptMixin(Scheduler):
     def reset_prefix_cache(
         self, reset_running_requests: bool = False, reset_connector: bool = False
     ) -> bool:
-        """Upstream preempts what runs, as after new weights, and fails over other holders."""
+        """Upstream preempts what runs, as after new weights, fails over other holders, and
+        knows of no contexts on the host."""
+        swapper = self.swapper
+        if swapper is not None and (
+            swapper.copying_in if reset_running_requests else swapper.holds_contexts
+        ):
+            logger.warning("prefix cache not reset: contexts are on the host or on their way")
+            return False
         if reset_running_requests:
             for parked in self.parked:
                 self.discard(parked)
@@ -344,7 +352,7 @@ class InterceptMixin(Scheduler):
                 self.device.account(parked)
                 parked.request.status = RequestStatus.WAITING
                 if self.swapper is not None:
-                    self.swapper.abort(parked)
+                    self.swapper.drop(parked)
         return super().finish_requests(ids, finished_status)
 
     def has_finished_requests(self) -> bool:
@@ -361,7 +369,8 @@ class InterceptMixin(Scheduler):
         tell of."""
         if super().has_requests() or self._endings.untold or self.deadlines.due:
             return True
-        return self.swapper is not None and self.swapper.busy
+        paused = self.pause_state == PauseState.PAUSED_ALL
+        return self.swapper is not None and self.swapper.busy(paused=paused)
 
     def _free_request(self, request: Request, delay_free_blocks: bool = False) -> Any:
         """Remembers an ended session, whose client has still to close it, and keeps blocks

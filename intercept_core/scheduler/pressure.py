@@ -30,6 +30,8 @@ def reclaiming(allocate_slots: AllocateSlots, pressure: "MemoryPressure") -> All
     """
 
     def allocate_or_reclaim(request: Request, *args: Any, **kwargs: Any) -> Any:
+        if pressure.must_wait(request):
+            return None
         pressure.set_headroom(request)
         blocks = allocate_slots(request, *args, **kwargs)
         while blocks is None and pressure.reclaim_one(request):
@@ -72,6 +74,19 @@ class MemoryPressure:
             refusals = self._refusals.get(requester.request_id, 0)
             self._refusals[requester.request_id] = refusals + 1
         return False
+
+    def must_wait(self, requester: Request) -> bool:
+        """Whether a context that comes earlier is to return first.
+
+        It is in none of vLLM's queues, so that whoever is would take each block that becomes
+        free before there are enough.
+        """
+        scheduler = self._scheduler
+        if scheduler.swapper is None or scheduler.swapper.refused is None:
+            return False
+        if requester.status == RequestStatus.RUNNING or scheduler.device.held(requester):
+            return False
+        return scheduler.place(requester) > scheduler.place(scheduler.swapper.refused.request)
 
     def set_headroom(self, requester: Request) -> None:
         """Leaves the running requests room to grow when a context enters the device.

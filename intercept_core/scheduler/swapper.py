@@ -53,6 +53,7 @@ class Swapper:
         pool: The host's slots.
         returning: Requests whose result has come and whose context is not complete on the
             device, in the order of their places.
+        refused: The first of them that found no memory in this iteration.
         blocks_in_flight: Blocks of all copies in flight.
     """
 
@@ -77,12 +78,22 @@ class Swapper:
         self._is_full = False
         self.pool = HostPool(connector.host_blocks)
         self.returning: list[Parked] = []
+        self.refused: Parked | None = None
         self.blocks_in_flight = 0
 
-    @property
-    def busy(self) -> bool:
+    def busy(self, *, paused: bool = False) -> bool:
         """Whether the engine has to step for copies, though nothing runs."""
-        return bool(self._copies or self.returning or self._has_news)
+        return bool(self._copies) or (not paused and bool(self.returning or self._has_news))
+
+    @property
+    def holds_contexts(self) -> bool:
+        """Whether the host has parts of contexts, or is about to."""
+        return bool(self._on_host or self.returning or self._copies)
+
+    @property
+    def copying_in(self) -> bool:
+        """Whether copies to the device are being made."""
+        return any(not copy.to_host for copy, _ in self._copies.values())
 
     @property
     def copying_out(self) -> bool:
@@ -239,6 +250,7 @@ class Swapper:
             How many blocks are on their way.
         """
         started = 0
+        self.refused = None
         for parked in list(self.returning):
             if started >= budget:
                 break
@@ -248,6 +260,7 @@ class Swapper:
             count = min(budget - started, parked.blocks - first)
             end_tokens = min(parked.context_tokens, (first + count) * self._device.block_tokens)
             if not allocate(parked.request, end_tokens - parked.request.num_computed_tokens):
+                self.refused = parked
                 break
             ids = self._device.ids(parked.request, first, count)
             last = parked.blocks - 1
@@ -282,16 +295,11 @@ class Swapper:
     def evict(self, parked: Parked) -> None:
         """Takes a parked context's host copies; what only the host had is lost."""
         self.drop(parked)
-        if parked.device_blocks < parked.blocks:
-            parked.become(Disposition.DISCARD)
-            self._device.shrink(parked, 0)
-        elif parked.disposition in COPIED:
-            parked.become(Disposition.PRESERVE)
+        parked.blocks = parked.device_blocks
+        kept = Disposition.PRESERVE if parked.device_blocks else Disposition.DISCARD
+        if parked.disposition is not kept:
+            parked.become(kept)
         self._device.moved(parked)
-
-    def abort(self, parked: Parked) -> None:
-        """Forgets the context of a parked request that ended."""
-        self.drop(parked)
 
     def abort_return(self, request: Request) -> bool:
         """Forgets a returning context; True if its blocks must stay until a copy has ended."""

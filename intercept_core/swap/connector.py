@@ -20,7 +20,12 @@ from vllm.v1.request import Request
 from intercept_core.swap.block_copy import BlockCopy, CopyOrders, CopyReports
 from intercept_core.swap.config import SwapConfig
 from intercept_core.swap.copy_backend import CopyBackend
-from intercept_core.swap.host_pool import GIB, bytes_per_block, host_blocks
+from intercept_core.swap.host_pool import (
+    GIB,
+    bytes_per_block,
+    host_blocks,
+    require_memory,
+)
 from intercept_core.swap.limited_copies import LimitedCopies
 from intercept_core.swap.regions import block_regions
 from intercept_core.swap.thread_copies import ThreadCopies
@@ -49,6 +54,12 @@ class InterceptConnector(KVConnectorBase_V1, SupportsHMA):
             raise ValueError(
                 f"kv_connector: InterceptConnector moves contexts of one KV cache group, and "
                 f"this model has {groups}; serve it without a host pool"
+            )
+        stages = vllm_config.parallel_config.pipeline_parallel_size
+        if stages != 1:
+            raise ValueError(
+                f"pipeline_parallel_size: {stages} stages may hold blocks of different sizes, "
+                "which InterceptConnector does not copy; use tensor parallelism, or no swap"
             )
         self._config = SwapConfig.model_validate(
             self._kv_transfer_config.kv_connector_extra_config or {}
@@ -135,6 +146,7 @@ class InterceptConnector(KVConnectorBase_V1, SupportsHMA):
     def register_kv_caches(self, kv_caches: dict[str, torch.Tensor]) -> None:
         """Makes room on the host and starts the backend."""
         assert self._kv_cache_config is not None
+        require_memory(self._config.host_memory_gib, self._workers)
         device = block_regions(self._kv_cache_config, dict(kv_caches))
         on_gpu = device[0].is_cuda
         host = [

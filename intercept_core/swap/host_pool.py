@@ -46,19 +46,27 @@ def bytes_per_block(config: KVCacheConfig) -> int:
     return sum(tensor.size for tensor in config.kv_cache_tensors) // config.num_blocks
 
 
+def require_memory(host_memory_gib: float, workers: int) -> None:
+    """For a worker that is about to take its share of ``host_memory_gib``.
+
+    Raises:
+        ValueError: if that is more than the machine has free.
+    """
+    available_gib = psutil.virtual_memory().available / GIB
+    if host_memory_gib / workers > available_gib:
+        raise ValueError(
+            f"host_memory_gib: {host_memory_gib:g} (in {workers} equal parts) is more than the "
+            f"{available_gib:.1f} GiB of memory that this machine has free; set it lower"
+        )
+
+
 def host_blocks(config: KVCacheConfig, host_memory_gib: float, workers: int) -> int:
     """Blocks that fit into ``host_memory_gib`` when ``workers`` share it.
 
     Raises:
-        ValueError: if that is not a single block, or more memory than the machine has free.
+        ValueError: if that is not a single block.
     """
     wanted = host_memory_gib * GIB
-    available = psutil.virtual_memory().available
-    if wanted > available:
-        raise ValueError(
-            f"host_memory_gib: {host_memory_gib:g} is more than the "
-            f"{available / GIB:.1f} GiB of memory that this machine has free; set it lower"
-        )
     block_bytes = bytes_per_block(config) * workers
     blocks = int(wanted // block_bytes)
     if not blocks:

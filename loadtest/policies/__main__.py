@@ -38,6 +38,7 @@ def main() -> None:
         duration_s=arguments.duration,
         scale=Scale(arguments.scale_tokens, arguments.scale_seconds, arguments.scale_count),
         seed=arguments.seed,
+        eta_error=arguments.eta_error,
         plain=arguments.plain,
     )
     bandwidth_gib_per_s = None
@@ -63,7 +64,13 @@ def _order(sides: list[str], once: list[str], repeats: int) -> list[str]:
 def _engine(
     side: str, arguments: argparse.Namespace, bandwidth: float | None
 ) -> EngineSettings:
-    return engine_settings(side, arguments.device_blocks, arguments.host_memory_gib, bandwidth)
+    return engine_settings(
+        side,
+        arguments.device_blocks,
+        arguments.host_memory_gib,
+        bandwidth,
+        arguments.scale_seconds,
+    )
 
 
 def _bandwidth(arguments: argparse.Namespace, load: Load) -> float:
@@ -140,6 +147,13 @@ def _arguments() -> argparse.Namespace:
         "--plain", action="store_true", help="the same tokens without interceptions"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--eta-error",
+        type=float,
+        default=Load().eta_error,
+        metavar="SHARE",
+        help="relative error of the durations that image and speech report",
+    )
     scale = Load().scale
     parser.add_argument("--scale-tokens", type=float, default=scale.tokens)
     parser.add_argument("--scale-seconds", type=float, default=scale.seconds)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class EngineSettings:
 
     Attributes:
         policy: A policy's name, or :data:`STOCK` for vLLM's own scheduler.
+        policy_options: Keyword arguments of the policy.
         prefix_caching: vLLM's setting.
         device_blocks: Blocks of the KV cache.
         host_memory_gib: Size of the host pool.
@@ -39,6 +40,7 @@ class EngineSettings:
     """
 
     policy: str
+    policy_options: Mapping[str, Any] = field(default_factory=dict)
     prefix_caching: bool = True
     device_blocks: int = 288
     host_memory_gib: float = 2.0
@@ -155,7 +157,12 @@ def _plugins(settings: EngineSettings) -> Mapping[str, Any]:
         swap["bandwidth_gib_per_s"] = settings.bandwidth_gib_per_s
     return {
         "scheduler_cls": "intercept_core.scheduler.InterceptScheduler",
-        "additional_config": {"intercept": {"policy": settings.policy}},
+        "additional_config": {
+            "intercept": {
+                "policy": settings.policy,
+                "policy_options": dict(settings.policy_options),
+            }
+        },
         "kv_transfer_config": {
             "kv_connector": "InterceptConnector",
             "kv_connector_module_path": "intercept_core.swap.connector",

@@ -60,7 +60,7 @@ def run(side: str, settings: EngineSettings, load: Load) -> RunResult:
     with tempfile.TemporaryDirectory() as folder:
         engine = BenchEngine(write_model(Path(folder)), settings)
     _warm_up(engine)
-    play = Play(engine, load.conversations(), Etas(seed=load.seed), load.seed)
+    play = Play(engine, load.conversations(), Etas(load.eta_error, load.seed), load.seed)
     play.run(load.duration_s)
     seconds = engine.now_s
     ended = [p for p in play.played if p.end_s is not None]

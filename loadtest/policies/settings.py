@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from intercept_core.policy.infercept import SHORT_TOOLS_S
 from loadtest.policies.engine import STOCK, EngineSettings
 from loadtest.workloads.conversation import Conversation
 from loadtest.workloads.scale import Scale
@@ -21,6 +22,7 @@ class Load:
         last_arrival_s: How long they come; None for as long as they are served.
         scale: Factors on the six kinds.
         seed: Of arrivals, conversations and tokens.
+        eta_error: Relative error of the durations that image and speech report.
         plain: Without interceptions: each conversation is one request for all its tokens.
     """
 
@@ -28,6 +30,7 @@ class Load:
     duration_s: float = 50.0
     scale: Scale = field(default_factory=lambda: Scale(tokens=0.2, seconds=0.2, count=0.5))
     seed: int = 0
+    eta_error: float = 0.3
     plain: bool = False
     last_arrival_s: float | None = None
 
@@ -52,11 +55,25 @@ def _plain(conversation: Conversation) -> Conversation:
 
 
 def engine_settings(
-    side: str, device_blocks: int, host_memory_gib: float, bandwidth_gib_per_s: float | None
+    side: str,
+    device_blocks: int,
+    host_memory_gib: float,
+    bandwidth_gib_per_s: float | None,
+    seconds: float = 1.0,
 ) -> EngineSettings:
-    """The engine of one side of the comparison."""
+    """The engine of one side of the comparison.
+
+    Args:
+        side: A policy, or vLLM's own scheduler.
+        device_blocks: Blocks of the KV cache.
+        host_memory_gib: Size of the host pool.
+        bandwidth_gib_per_s: Of copies; None for full speed.
+        seconds: The workload's factor on durations, also on those that ``infercept`` knows.
+    """
+    known = {kind: seconds * usual_s for kind, usual_s in SHORT_TOOLS_S.items()}
     return EngineSettings(
         policy=STOCK if side == STOCK_PLAIN else side,
+        policy_options={"seconds": known} if side == "infercept" else {},
         prefix_caching=side != STOCK_PLAIN,
         device_blocks=device_blocks,
         host_memory_gib=host_memory_gib,

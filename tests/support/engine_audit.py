@@ -108,7 +108,7 @@ class Audit:
         assert pool.get_num_free_blocks() == pool.num_gpu_blocks - 1
         if scheduler.swapper is not None:
             assert scheduler.swapper.pool.free == scheduler.swapper.pool.size
-            assert not scheduler.swapper.busy
+            assert not scheduler.swapper.busy()
 
     def _contexts(self) -> list[Parked]:
         return [*self._scheduler.parked, *self._returning()]

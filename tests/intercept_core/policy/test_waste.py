@@ -32,13 +32,16 @@ def test_swap() -> None:
 
 
 def test_chunked_discard() -> None:
-    # Chunks of 100 - 30 = 70 tokens: three of them add 70 ms each.
-    assert waste.chunked_discard(160, 30, 300, COST) == pytest.approx(3 * 0.070 * (80 + 300))
+    # 100 - 30 = 70 tokens fit: three chunks, the longest of 54 tokens takes 64 ms.
+    expected = 0.170 * 80 + 3 * 0.064 * 300
+    assert waste.chunked_discard(160, 30, 300, COST) == pytest.approx(expected)
 
 
 def test_a_context_shorter_than_a_chunk_is_one_chunk() -> None:
-    assert waste.chunked_discard(40, 30, 300, COST) == pytest.approx(0.040 * (20 + 300))
+    expected = 0.050 * 20 + 0.050 * 300
+    assert waste.chunked_discard(40, 30, 300, COST) == pytest.approx(expected)
 
 
 def test_beyond_saturation_chunks_are_of_one_token() -> None:
-    assert waste.chunked_discard(5, 200, 0, COST) == pytest.approx(5 * 0.001 * 2.5)
+    expected = 0.015 * 2.5 + 5 * 0.011 * 7
+    assert waste.chunked_discard(5, 200, 7, COST) == pytest.approx(expected)

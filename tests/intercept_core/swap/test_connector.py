@@ -110,20 +110,34 @@ def test_several_kv_cache_groups_are_refused(scheduler: InterceptMixin) -> None:
         InterceptConnector(scheduler.vllm_config, KVConnectorRole.SCHEDULER, hybrid)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"host_memory_gib": 1e6}, "more than the .* GiB of memory that this machine has"),
-        ({"host_memory": 1}, "host_memory"),
-    ],
-)
-def test_settings_that_do_not_fit_are_refused(
-    scheduler: InterceptMixin,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: dict[str, float],
-    message: str,
+def test_pipeline_stages_are_refused(
+    scheduler: InterceptMixin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    parallel = scheduler.vllm_config.parallel_config
+    monkeypatch.setattr(parallel, "pipeline_parallel_size", 2)
+    with pytest.raises(ValueError, match="pipeline_parallel_size: 2 stages"):
+        connector(scheduler)
+
+
+def with_settings(
+    scheduler: InterceptMixin, monkeypatch: pytest.MonkeyPatch, **settings: float
+) -> InterceptConnector:
     transfer = scheduler.vllm_config.kv_transfer_config
     monkeypatch.setattr(transfer, "kv_connector_extra_config", settings)
-    with pytest.raises(ValueError, match=message):
-        connector(scheduler)
+    return connector(scheduler)
+
+
+def test_an_unknown_setting_is_refused(
+    scheduler: InterceptMixin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match="host_memory"):
+        with_settings(scheduler, monkeypatch, host_memory=1)
+
+
+def test_a_worker_that_cannot_have_the_memory_says_so(
+    scheduler: InterceptMixin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler's side takes none, and must not look: the worker may have taken it."""
+    ours = with_settings(scheduler, monkeypatch, host_memory_gib=1e6)
+    with pytest.raises(ValueError, match=r"more than the .* GiB of memory that this machine"):
+        ours.register_kv_caches({})

@@ -12,7 +12,13 @@ from vllm.v1.kv_cache_interface import (
     KVCacheTensor,
 )
 
-from intercept_core.swap.host_pool import GIB, HostPool, bytes_per_block, host_blocks
+from intercept_core.swap.host_pool import (
+    GIB,
+    HostPool,
+    bytes_per_block,
+    host_blocks,
+    require_memory,
+)
 
 BLOCK_BYTES = 2**20
 
@@ -81,7 +87,8 @@ def test_workers_share_the_memory(workers: int, blocks: int) -> None:
 def test_more_than_the_machine_has_is_refused() -> None:
     available = psutil.virtual_memory().available / GIB
     with pytest.raises(ValueError, match=r"host_memory_gib: .* is more than .* set it lower"):
-        host_blocks(cache_config(), 2 * available, 1)
+        require_memory(2 * available, 1)
+    require_memory(2 * available, 4)
 
 
 def test_less_than_a_block_is_refused() -> None:
