@@ -16,8 +16,9 @@ AllocateSlots = Callable[..., Any]
 STEP_BLOCKS = 8
 """Fewest blocks that are taken at a time. What stays need not be restored, so no more are taken
 than are needed, but for a few that the requester will need next."""
-HEADROOM_TOKENS = 16
-"""By how much each running request can grow before it needs memory from others."""
+HEADROOM_TOKENS = 32
+"""By how much each running request can grow before it needs memory from others. Half of it was
+seen to end in preemptions, as spare blocks are so no more when their owners resume."""
 PATIENCE_ITERATIONS = 100
 """How often a request is refused before it may take from those who came after it."""
 
