@@ -195,6 +195,8 @@ class InterceptMixin(Scheduler):
         held = self.device.held(request)
         if len(self.kv_cache_config.kv_cache_groups) == 1:
             held = min(held, blocks)
+            # An end that the device has lost already is no part of what can be moved.
+            blocks = held or blocks
         self.iterations.forget(request.request_id)
         self.parked.add(
             Parked(
