@@ -67,8 +67,6 @@ class EngineState:
         batch_tokens: Query tokens of the last iteration.
         free_host_blocks: Blocks that the host pool can still take.
         total_host_blocks: Blocks of the host pool; 0 without one.
-        allocated_blocks_per_s: How fast blocks were allocated lately: a free block's content
-            is lost to the prefix cache after about ``free_blocks`` divided by this.
         prefix_caching: Whether the engine finds the contents of free blocks again.
     """
 
@@ -82,7 +80,6 @@ class EngineState:
     batch_tokens: int = 0
     free_host_blocks: int = 0
     total_host_blocks: int = 0
-    allocated_blocks_per_s: float = 0.0
     prefix_caching: bool = True
 
 

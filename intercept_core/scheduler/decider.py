@@ -79,7 +79,6 @@ class Decider:
             batch_tokens=scheduler.iterations.query_tokens,
             free_host_blocks=pool.free if pool is not None else 0,
             total_host_blocks=pool.size if pool is not None else 0,
-            allocated_blocks_per_s=scheduler.iterations.tokens_per_s / scheduler.block_size,
             prefix_caching=scheduler.kv_cache_manager.enable_caching,
         )
 

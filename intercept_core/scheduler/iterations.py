@@ -6,9 +6,6 @@ from typing import Protocol
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.request import Request
 
-RATE_MEMORY = 0.98
-"""Share of the past that a smoothed rate keeps at each iteration."""
-
 
 class IterationObserver(Protocol):
     """Learns from iterations."""
@@ -23,7 +20,6 @@ class Iterations:
     Attributes:
         query_tokens: Tokens of the last scheduled iteration.
         context_tokens: Sum of the contexts of the requests in it.
-        tokens_per_s: Query tokens a second, smoothed.
         recompute_s: Seconds of forward passes spent on tokens that had been computed before,
             by their share of each iteration's tokens.
         recompute_token_s: The same, times the context tokens of each iteration's batch: the
@@ -38,7 +34,6 @@ class Iterations:
         self._last_end_s = float("-inf")
         self.query_tokens = 0
         self.context_tokens = 0
-        self.tokens_per_s = 0.0
         self.recompute_s = 0.0
         self.recompute_token_s = 0.0
         self.total_s = 0.0
@@ -92,8 +87,5 @@ class Iterations:
         again_s = seconds * again / query_tokens
         self.recompute_s += again_s
         self.recompute_token_s += again_s * context_tokens
-        self.tokens_per_s = RATE_MEMORY * self.tokens_per_s + (
-            (1 - RATE_MEMORY) * query_tokens / seconds
-        )
         if observer is not None:
             observer.observe_iteration(query_tokens, context_tokens, seconds)
