@@ -16,8 +16,16 @@ class Toolbox:
     def __init__(self) -> None:
         self._augmentations: dict[str, Augmentation] = {}
 
-    def run(self, session_id: str, text: str) -> tuple[dict[str, Any], str]:
-        """The call that ``text`` holds, empty when it holds none, and its result."""
+    def run(
+        self, session_id: str, text: str, *, game: str | None = None
+    ) -> tuple[dict[str, Any], str]:
+        """The call that ``text`` holds, empty when it holds none, and its result.
+
+        Args:
+            session_id: Tells games and open articles apart.
+            text: What the model said.
+            game: The one that begins when the model begins a game.
+        """
         body = text.rpartition("<tool_call>")[2].removesuffix("</tool_call>")
         try:
             function = dict(json.loads(body))
@@ -26,6 +34,8 @@ class Toolbox:
             return {}, f"{ERROR_PREFIX}the call is not readable."
         if name not in BUILT_IN:
             return function, f"{ERROR_PREFIX}there is no tool {name}."
+        if game and arguments == {"action": "start"}:
+            arguments["game"] = game
         call = Call(
             call_id="call",
             request_id=session_id,
