@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError, create_model
 from augment_workers.base import Augmentation
 
 BUILT_IN: Mapping[str, str] = {
+    "alfworld": "augment_workers.alfworld.augmentation:Alfworld",
     "calculator": "augment_workers.calculator:Calculator",
     "retrieval": "augment_workers.retrieval:Retrieval",
 }
