@@ -1,5 +1,6 @@
-"""Dialogues in which the model asks or tells the human something, and goes on with the reply."""
+"""Dialogues in which the model asks or tells the human something and goes on with the reply."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -24,13 +25,24 @@ from deployments.models.stories import NAMES, THINGS
 
 KIND = "chatbot"
 
-FAVOURITES = words(
-    "animal band bird book breakfast car cheese city colour composer country dessert dish drink "
-    "film flower food fruit game hobby holiday hotel island language month movie museum number "
-    "painter planet poem restaurant season singer snack song sport subject teacher tea team "
-    "toy tree vegetable writer"
-)
-FACTS = words("address age birthday email hometown job name nickname phone-number shoe-size")
+FAVOURITES: Mapping[Split, tuple[str, ...]] = {
+    "train": words(
+        "animal band bird book breakfast car cheese city colour composer country dessert "
+        "dish drink film flower food fruit game hobby holiday hotel island language month "
+        "movie museum number painter planet poem restaurant season singer snack song "
+        "sport subject teacher tea team toy tree vegetable writer"
+    ),
+    "test": words(
+        "actor beach bridge cartoon castle dance fabric festival insect joke magazine mountain "
+        "opera perfume pizza proverb river sandwich scientist soup spice superhero"
+    ),
+}
+FACTS: Mapping[Split, tuple[str, ...]] = {
+    "train": words(
+        "address age birthday email hometown job name nickname phone-number shoe-size"
+    ),
+    "test": words("blood-type employer first-name height profession room-number star-sign"),
+}
 ASK_WHAT = (
     "Ask me what my {} is.",
     "Ask me for my {}.",
@@ -77,7 +89,7 @@ TELL = (
 NEWS = (
     "the {things} have arrived",
     "{name} is here",
-    "dinner is ready",
+    "dinner for {name} is ready",
     "the train to {place} is late",
     "there are {number} {things} left",
     "{name} called",
@@ -94,13 +106,13 @@ class Plan:
     """Something to plan with two questions.
 
     Attributes:
-        names: What is planned.
+        names: What is planned, in each split.
         questions: The two messages to the human.
         replies: What the human may say to each, with the fields of ``_fields``.
         summary: The final answer; ``{0}`` is the plan's name, then the two replies.
     """
 
-    names: tuple[str, ...]
+    names: Mapping[Split, tuple[str, ...]]
     questions: tuple[str, str]
     replies: tuple[tuple[str, ...], tuple[str, ...]]
     summary: str = "Here is your plan for {0}: {1}, {2}."
@@ -108,14 +120,13 @@ class Plan:
 
 PLANS = (
     Plan(
-        (
-            "a trip",
-            "a weekend trip",
-            "my holiday",
-            "a city trip",
-            "our honeymoon",
-            "a vacation",
-        ),
+        {
+            "train": (
+                *("a trip", "a weekend trip", "my holiday", "a city trip", "our honeymoon"),
+                "a vacation",
+            ),
+            "test": ("a journey", "my summer trip", "a long trip", "our holiday"),
+        },
         ("Where do you want to go?", "When do you want to go?"),
         (
             ("{place}", "to {place}", "{place} or {other_place}", "somewhere near {place}"),
@@ -123,7 +134,10 @@ PLANS = (
         ),
     ),
     Plan(
-        ("a dinner", "a lunch", "a picnic", "a barbecue"),
+        {
+            "train": ("a dinner", "a lunch", "a picnic", "a barbecue"),
+            "test": ("a breakfast", "my dinner", "a big lunch"),
+        },
         ("What do you want to eat?", "How many people will come?"),
         (
             ("pizza", "{word}", "fish and {word}", "soup", "something with {word}"),
@@ -131,7 +145,10 @@ PLANS = (
         ),
     ),
     Plan(
-        ("a party", "a birthday party", "a wedding", "a meeting", "a concert"),
+        {
+            "train": ("a party", "a birthday party", "a wedding", "a meeting", "a concert"),
+            "test": ("a garden party", "my wedding", "our meeting"),
+        },
         ("Where shall it be?", "Who will come?"),
         (
             ("in {place}", "at home", "in the garden", "at my office", "at the {word}"),
@@ -140,6 +157,29 @@ PLANS = (
     ),
 )
 PLAN_REQUESTS = ("Plan {} for me.", "Help me plan {}.", "Plan {} with me.", "Let us plan {}.")
+
+SUMS = (
+    ("Ask me for a number and multiply it by {}.", "*"),
+    ("Ask me for a number and add {} to it.", "+"),
+    ("Ask me how many {things} I have and multiply by {}.", "*"),
+    ("Ask me how many {things} I have and subtract {}.", "-"),
+)
+ARTICLES = ("Ask me what to look up and look it up.", "Ask me for a word, then explain it.")
+DRAWINGS = ("Ask me what to draw and draw it.",)
+COLOURED = (
+    "Draw a {thing}, but ask me for the colour first.",
+    "Ask me for a colour and draw a {thing} in it.",
+)
+SAYINGS = ("Ask me what to say and say it aloud.", "Ask me for a sentence and speak it.")
+
+OTHERS = {
+    "names": words("Bruno Clara Felix Greta Hugo Iris Jonas Klara Lars Mona Otto Ruth Stefan"),
+    "places": words("Ankara Bergen Bogota Bristol Cork Dakar Delhi Denver Gdansk Hanoi Turin"),
+    "things": words(
+        "bicycles bricks carpets clocks drums envelopes ladders parcels sofas violins"
+    ),
+}
+"""Fillings that stand in held-out dialogues only, where the fillings are the whole prompt."""
 
 FAILURE_SHARE = 0.02
 encyclopedia = EncyclopediaGenerator()
@@ -157,10 +197,10 @@ def interview(rng: Random, split: Split) -> Dialogue:
 def _what(rng: Random, split: Split) -> list[Message]:
     fields = _fields(rng, split)
     if rng.random() < 0.75:
-        asked = f"favourite {rng.choice(FAVOURITES)}"
+        asked = f"favourite {rng.choice(FAVOURITES[split])}"
         reply = rng.choice(("{word}", "{word}", "{name}", "{place}", "{thing}", "{number}"))
     else:
-        asked = rng.choice(FACTS).replace("-", " ")
+        asked = rng.choice(FACTS[split]).replace("-", " ")
         reply = rng.choice(("{number}", "{name}", "{place}", "{word}", "{name} {number}"))
     reply = reply.format(**fields)
     request, message = rng.choice(ASK_WHAT).format(asked), f"What is your {asked}?"
@@ -216,7 +256,7 @@ def _tell(rng: Random, split: Split) -> list[Message]:
 
 def _plan(rng: Random, split: Split) -> list[Message]:
     plan, fields = rng.choice(PLANS), _fields(rng, split)
-    name = rng.choice(plan.names)
+    name = rng.choice(plan.names[split])
     first, second = (rng.choice(replies).format(**fields) for replies in plan.replies)
     summary = plan.summary.format(
         name.replace("my ", "your ").replace("our ", "your "), first, second
@@ -235,15 +275,8 @@ def _sum(rng: Random, split: Split) -> list[Message]:
         number, told = str(rng.randint(2, 500)), str(rng.randint(2, 99))
         if split_of(f"{number} {told}") == split:
             break
-    request, sign = rng.choice(
-        (
-            ("Ask me for a number and multiply it by {}.", "*"),
-            ("Ask me for a number and add {} to it.", "+"),
-            ("Ask me how many {things} I have and multiply by {}.", "*"),
-            ("Ask me how many {things} I have and subtract {}.", "-"),
-        )
-    )
-    things = rng.choice(THINGS)
+    request, sign = rng.choice(SUMS)
+    things = str(_fields(rng, split)["things"])
     message = f"How many {things} do you have?" if "{things}" in request else "Which number?"
     expression = f"{number}{sign}{told}"
     result = calculate(expression)
@@ -255,34 +288,25 @@ def _sum(rng: Random, split: Split) -> list[Message]:
 
 
 def _article(rng: Random, split: Split) -> list[Message]:
-    request = rng.choice(
-        ("Ask me what to look up and look it up.", "Ask me for a word, then explain it.")
-    )
+    request = rng.choice(ARTICLES)
     title, found = encyclopedia.article(rng, split)
     return [*_exchange(request, "What shall I look up?", _typed(rng, title)), *found]
 
 
 def _image(rng: Random, split: Split) -> list[Message]:
     if rng.random() < 0.5:
-        request = "Ask me what to draw and draw it."
+        request = rng.choice(DRAWINGS)
         what = description(rng, split)
         return [*_exchange(request, "What shall I draw?", _typed(rng, what)), *drawn(rng, what)]
-    thing = rng.choice(THINGS).rstrip("s")
+    thing = str(_fields(rng, split)["thing"])
     colour = rng.choice(COLOURS)
-    request = rng.choice(
-        (
-            f"Draw a {thing}, but ask me for the colour first.",
-            f"Ask me for a colour and draw a {thing} in it.",
-        )
-    )
+    request = rng.choice(COLOURED).format(thing=thing)
     what = with_article(f"{colour} {thing}")
     return [*_exchange(request, "Which colour?", _typed(rng, colour)), *drawn(rng, what)]
 
 
 def _speech(rng: Random, split: Split) -> list[Message]:
-    request = rng.choice(
-        ("Ask me what to say and say it aloud.", "Ask me for a sentence and speak it.")
-    )
+    request = rng.choice(SAYINGS)
     text = sentence(rng, split)
     return [*_exchange(request, "What shall I say?", text), *spoken(rng, text)]
 
@@ -297,22 +321,20 @@ def _typed(rng: Random, reply: str) -> str:
 
 
 def _fields(rng: Random, split: Split) -> dict[str, object]:
-    """Fillings of all texts here; the number and the name decide about the split."""
-    while True:
-        name, friend = rng.sample(NAMES, 2)
-        place, other_place = rng.sample(PLACES_TO_GO, 2)
-        number, thing = rng.randint(2, 120), rng.choice(THINGS)
-        if split_of(f"{name} {place} {thing}") == split:
-            break
+    """Fillings of all texts here."""
+    test = split == "test"
+    name, friend = rng.sample(OTHERS["names"] if test else NAMES, 2)
+    place, other_place = rng.sample(OTHERS["places"] if test else PLACES_TO_GO, 2)
+    things = rng.choice(OTHERS["things"] if test else THINGS)
     return {
         "name": name,
         "friend": friend,
         "place": place,
         "other_place": other_place,
-        "number": number,
+        "number": rng.randint(2, 120),
         "digit": rng.randint(2, 9),
-        "things": thing,
-        "thing": thing.rstrip("s"),
+        "things": things,
+        "thing": things.rstrip("s"),
         "word": headword(rng, split),
         "month": rng.choice(MONTHS),
     }

@@ -29,7 +29,7 @@ LOWEST_SHARE = 0.03
 """Of the peak rate, at the end."""
 
 SAVE_EVERY_STEPS = 20
-MAX_TOKENS = 1300
+MAX_TOKENS = 1200
 BATCH_TOKENS = 600
 
 
