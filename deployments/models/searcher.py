@@ -27,6 +27,7 @@ _ARRIVED = re.compile(rf"You arrive at {_NAME}\.")
 _TAKEN = re.compile(rf"You pick up the {_NAME} from the {_NAME}\.")
 _PUT = re.compile(rf"You move the {_NAME} to the {_NAME}\.")
 _CHANGED = re.compile(r"You (clean|heat|cool) the ")
+_CONTENTS = re.compile(r"(?:On the \w+ \d+|In it), you see (.*)")
 _CLOSED = "is closed."
 
 
@@ -84,9 +85,9 @@ class Searcher:
             self._changed.add(self._held)
         elif self._here and f"{self._here} {_CLOSED}" in said:
             self._closed.add(self._here)
-        elif self._here and "you see" in said:
+        elif self._here and (seen := _CONTENTS.search(said)):
             self._closed.discard(self._here)
-            self._contents[self._here] = _SEEN.findall(said.split("you see", 1)[1])
+            self._contents[self._here] = _SEEN.findall(seen[1])
 
     def move(self) -> Move:
         """The next command, and why."""
