@@ -66,7 +66,7 @@ def games_of(engine: Engine) -> set[int]:
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not done():
             await asyncio.sleep(0.01)
 
