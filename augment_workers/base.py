@@ -54,12 +54,15 @@ class Augmentation(ABC):
         parameters: JSON schema of the arguments; calls that do not fit never reach ``run``.
         typical_duration_s: A usual call's seconds: the scheduler's prior until it has seen
             some.
+        keeps_sessions: Whether it keeps state between the calls of a session, which then
+            all go to one worker.
     """
 
     kind: ClassVar[str]
     description: ClassVar[str]
     parameters: ClassVar[Mapping[str, Any]]
     typical_duration_s: ClassVar[float]
+    keeps_sessions: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, call: Call) -> AsyncIterator[Event]:
