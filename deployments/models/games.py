@@ -1,15 +1,16 @@
 """Dialogues that play a household game to its end, as the expert plays it."""
 
+import asyncio
 from dataclasses import replace
 from functools import cache
 from itertools import islice
 from random import Random
 
 from augment_workers.alfworld.augmentation import describe
-from augment_workers.alfworld.environment import Game
+from augment_workers.alfworld.engine import Engine, Episode
 from augment_workers.alfworld.games import ShippedGame, read_games
 from augment_workers.alfworld.generate import KINDS, generate
-from augment_workers.alfworld.protocol import Observation
+from augment_workers.alfworld.protocol import Act, Observation
 from deployments.models.dialogue import (
     Dialogue,
     Message,
@@ -49,7 +50,8 @@ def game(rng: Random, split: Split) -> Dialogue:
     """A game from its start to the answer that it is won."""
     while True:
         problem = _problem(rng, split)
-        turns = _play(problem, rng, MISTAKE_SHARE if split == "train" else 0.0)
+        mistakes = MISTAKE_SHARE if split == "train" else 0.0
+        turns = asyncio.run(_play(problem, rng, mistakes))
         if turns is not None:
             return dialogue(KIND, [user(rng.choice(REQUESTS)), *turns])
 
@@ -76,13 +78,28 @@ def _held_out_outlines() -> frozenset[str]:
     return frozenset(shipped.outline for shipped in held_out_games())
 
 
-def _play(problem: ShippedGame, rng: Random, mistakes: float) -> list[list[Message]] | None:
+@cache
+def _engine() -> Engine:
+    return Engine()
+
+
+async def _play(
+    problem: ShippedGame, rng: Random, mistakes: float
+) -> list[list[Message]] | None:
     """The turns of a game that the expert wins soon enough; None if it does not.
 
     A mistake stands in it with weight 0: models learn what to do then, not to make it.
     """
-    game = Game(problem.start())
-    observation = game.observation
+    episode, observation = await _engine().begin(problem.start())
+    try:
+        return await _finish(episode, observation, rng, mistakes)
+    finally:
+        episode.close()
+
+
+async def _finish(
+    episode: Episode, observation: Observation, rng: Random, mistakes: float
+) -> list[list[Message]] | None:
     seen = describe(observation)
     turns, expert, characters = [call(KIND, START, seen)], Searcher(seen), 0
     while not observation.won:
@@ -92,7 +109,7 @@ def _play(problem: ShippedGame, rng: Random, mistakes: float) -> list[list[Messa
         move, mistake = expert.move(), rng.random() < mistakes
         if mistake:
             move = replace(move, thought="", command=_blunder(observation, move.command, rng))
-        observation = game.act(move.command)
+        observation = await episode.ask(Act(command=move.command))
         seen = describe(observation)
         expert.observe(seen)
         thought = f"{move.thought}\n" if move.thought else ""
