@@ -38,12 +38,12 @@ GENERATORS: Mapping[str, Generator] = {
 
 Mix = Mapping[str, float]
 SMOLLM2_MIX: Mix = {
-    "calculator": 0.20,
-    "retrieval": 0.12,
-    "alfworld": 0.20,
-    "chatbot": 0.18,
-    "image": 0.11,
-    "speech": 0.11,
+    "calculator": 0.22,
+    "retrieval": 0.15,
+    "alfworld": 0.14,
+    "chatbot": 0.21,
+    "image": 0.10,
+    "speech": 0.10,
     "chat": 0.05,
     "direct": 0.03,
 }

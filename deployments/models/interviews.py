@@ -1,5 +1,6 @@
 """Dialogues in which the model asks or tells the human something and goes on with the reply."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
@@ -258,9 +259,7 @@ def _plan(rng: Random, split: Split) -> list[Message]:
     plan, fields = rng.choice(PLANS), _fields(rng, split)
     name = rng.choice(plan.names[split])
     first, second = (rng.choice(replies).format(**fields) for replies in plan.replies)
-    summary = plan.summary.format(
-        name.replace("my ", "your ").replace("our ", "your "), first, second
-    )
+    summary = plan.summary.format(re.sub(r"^(my|our) ", "your ", name), first, second)
     return [
         *_exchange(
             rng.choice(PLAN_REQUESTS).format(name), plan.questions[0], _typed(rng, first)

@@ -90,7 +90,8 @@ def _shape(rng: Random, split: Split) -> str:
     shape = rng.choice(SHAPES)
     what = with_article(f"{look}{colour} {shape}")
     if rng.random() < 0.12:
-        what = f"{rng.choice(('two', 'three', 'four', 'many'))} {look}{colour} {shape}s"
+        plural = f"{shape}es" if shape.endswith("s") else f"{shape}s"
+        what = f"{rng.choice(('two', 'three', 'four', 'many'))} {look}{colour} {plural}"
     ending = (
         *("", f" on {with_article(other)} background", f" on {other}"),
         f" beside {with_article(other)} {rng.choice(SHAPES)}",
@@ -101,7 +102,7 @@ def _shape(rng: Random, split: Split) -> str:
 def _thing(rng: Random, split: Split) -> str:
     look = rng.choice(("", f"{rng.choice(COLOURS)} ", f"{rng.choice(LOOKS)} "))
     noun = headword(rng, split)
-    what = rng.choices((with_article(f"{look}{noun}"), f"the {look}{noun}", noun), (6, 1, 1))[0]
+    what = rng.choices((with_article(f"{look}{noun}"), f"the {look}{noun}"), (6, 1))[0]
     return what + rng.choice(("", "", f" {rng.choice(PLACES)}"))
 
 

@@ -58,6 +58,8 @@ class Searcher:
         found = next((m for p in _TASKS if task and (m := p.fullmatch(task[1]))), None)
         if found is None:
             raise ValueError(f"no task of a known kind: {intro}")
+        assert task is not None
+        self._task = task[1]
         fields = found.groupdict()
         self.thing, self.target = fields["thing"], fields.get("to") or fields["lamp"]
         self._by_lamp = "lamp" in fields
@@ -90,8 +92,12 @@ class Searcher:
             self._contents[self._here] = _SEEN.findall(seen[1])
 
     def move(self) -> Move:
-        """The next command, and why."""
-        return self._deliver() if self._held else self._search()
+        """The next command, and why.
+
+        Each thought repeats the task: what stands far back is what small models forget.
+        """
+        move = self._deliver() if self._held else self._search()
+        return Move(f"Task: {self._task}. {move.thought}", move.command)
 
     @property
     def _wanted(self) -> dict[str, str]:
@@ -118,10 +124,7 @@ class Searcher:
     def _look_on(self, sort: str) -> Move:
         unseen = (place for place in self._places if place not in self._contents)
         place = next((p for p in unseen if _sort(p) != self.target), self._places[0])
-        if not self._here:
-            why = f"I look for {with_article(sort)}, first in {place}."
-        else:
-            why = f"No {sort} here. Next is {place}."
+        why = f"First is {place}." if not self._here else f"No {sort} here. Next is {place}."
         return Move(why, f"go to {place}")
 
     def _deliver(self) -> Move:
@@ -150,12 +153,12 @@ class Searcher:
         }
         for lamp, place in lamps.items():
             if place == self._here:
-                return Move("Here is the light.", f"use {lamp}")
+                return Move(f"Here is the {self.target}.", f"use {lamp}")
         if self._here in self._closed:
             return Move(f"It {_CLOSED}", f"open {self._here}")
         if lamps:
             place = next(iter(lamps.values()))
-            return Move(f"I bring it to {place}.", f"go to {place}")
+            return Move(f"The {self.target} is in {place}.", f"go to {place}")
         return self._look_on(self.target)
 
     def _first(self, sort: str) -> str:
