@@ -87,6 +87,11 @@ class SchedulerSection(Section):
             calls of others the model gets an error text at once. Any number if not given.
         max_parked_device_share: Share of the device's KV cache that waiting contexts may hold
             together, 0 to 1; beyond it they move or are computed again.
+        recompute_slowdown: By what share of its time the recomputation of contexts may lengthen
+            an iteration in which others generate, e.g. 0.1: they keep their pace, and contexts
+            come back later. If not given, recomputation fills iterations up to the profile's
+            saturation point, which serves more requests on machines that such iterations slow
+            down.
     """
 
     policy: str = DEFAULT_POLICY
@@ -95,6 +100,7 @@ class SchedulerSection(Section):
     park_deadline_s: PositiveFloat = 3600.0
     max_parked: PositiveInt | None = None
     max_parked_device_share: float = Field(default=1.0, ge=0.0, le=1.0)
+    recompute_slowdown: PositiveFloat | None = None
 
     @field_validator("policy")
     @classmethod
