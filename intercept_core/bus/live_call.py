@@ -1,6 +1,7 @@
 """One call on its way, over all its attempts."""
 
 import asyncio
+import json
 import logging
 import math
 from collections.abc import AsyncGenerator, Callable
@@ -52,6 +53,7 @@ class LiveCall:
         self.call = call
         self.route = route
         self.worker: str | None = None
+        self._argument_chars = len(json.dumps(call.arguments, default=str))
         self._clock = clock
         self._deadline = clock() + route.timeout_s
         self._grace_s = grace_s
@@ -122,6 +124,7 @@ class LiveCall:
             eta_s=eta_s,
             fraction=self._fraction,
             typical_s=self.route.typical_s,
+            argument_chars=self._argument_chars,
         )
 
     async def close(self) -> None:

@@ -162,6 +162,7 @@ class EtaReport:
             unknown.
         fraction: Share of the work done, 0 to 1; None when unknown.
         typical_s: What the augmentation declares as a usual call's seconds, if it does.
+        argument_chars: Length of the call's arguments as JSON.
     """
 
     request_id: str
@@ -169,3 +170,4 @@ class EtaReport:
     eta_s: float | None
     fraction: float | None
     typical_s: float | None = None
+    argument_chars: int | None = None

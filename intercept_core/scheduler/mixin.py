@@ -289,7 +289,9 @@ class InterceptMixin(Scheduler):
         if (mark := SessionMark.of(session)) is not None and mark.kind is not None:
             parked.kind = mark.kind  # the bus had no time to tell of a short call
         parked.resumed_s = self.clock()
-        self.intercept_policy.observe(parked.kind, parked.resumed_s - parked.since_s)
+        self.intercept_policy.observe(
+            parked.kind, parked.resumed_s - parked.since_s, parked.argument_chars
+        )
         if self.intercept_policy.requeues:
             session.arrival_time = arrival_s
         self._resumes.add(parked)
