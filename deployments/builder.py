@@ -6,12 +6,8 @@ from ray import serve
 from ray.serve.config import RequestRouterConfig
 
 from deployments.augmentation import AugmentationWorker
-from deployments.config import (
-    AugmentationSection,
-    AutoscalingSection,
-    ReplicaSection,
-    ServeConfig,
-)
+from deployments.augmentation_section import AugmentationSection
+from deployments.config import ReplicaSection, ServeConfig
 from deployments.llm_replica import LLMReplica
 from intercept_core.bus.pinned_router import PinnedRouter
 
@@ -25,7 +21,7 @@ SHUTDOWN_POLL_S = 0.2
 def build(args: ServeConfig) -> serve.Application:
     """One LLM deployment, and one for each augmentation that does not run inline."""
     workers = {
-        kind: _augmentation(kind, section)
+        kind: worker_application(kind, section)
         for kind, section in args.augmentations.items()
         if not section.inline
     }
@@ -36,7 +32,8 @@ def build(args: ServeConfig) -> serve.Application:
     return application
 
 
-def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
+def worker_application(kind: str, section: AugmentationSection) -> serve.Application:
+    """The deployment of one augmentation that does not run inline."""
     deployment: Any = serve.deployment(AugmentationWorker)
     application: serve.Application = deployment.options(
         name=f"augmentation-{kind}",
@@ -44,10 +41,10 @@ def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
         ray_actor_options=_actor_options(section, section.env),
         request_router_config=RequestRouterConfig(request_router_class=PinnedRouter),
         graceful_shutdown_wait_loop_s=SHUTDOWN_POLL_S,
-        **_scale(section),
+        **_workers(section),
     ).bind(
         section.type,
-        section.options,
+        section.all_options,
         section.concurrency,
         section.queue_limit,
         section.result_limit_chars,
@@ -64,7 +61,7 @@ def _replica_options(args: ServeConfig) -> dict[str, Any]:
         "graceful_shutdown_timeout_s": replica.graceful_shutdown_timeout_s,
         "graceful_shutdown_wait_loop_s": SHUTDOWN_POLL_S,
         "ray_actor_options": _actor_options(replica, args.env),
-        **_scale(replica),
+        **_engines(replica),
     }
 
 
@@ -78,8 +75,16 @@ def _actor_options(
     return options
 
 
-def _scale(section: AugmentationSection | ReplicaSection) -> dict[str, Any]:
-    autoscaling: AutoscalingSection | None = section.autoscaling
-    if autoscaling is None:
+def _engines(section: ReplicaSection) -> dict[str, Any]:
+    if section.autoscaling is None:
         return {"num_replicas": section.num_replicas}
-    return {"autoscaling_config": autoscaling.model_dump()}
+    target = section.autoscaling.target_ongoing_requests
+    return {"autoscaling_config": section.autoscaling.serve_config(target)}
+
+
+def _workers(section: AugmentationSection) -> dict[str, Any]:
+    if section.autoscaling is None:
+        return {"num_replicas": section.num_replicas}
+    # Serve counts calls that run and calls that wait alike: both are ongoing requests.
+    target = section.concurrency + section.autoscaling.target_queue_length
+    return {"autoscaling_config": section.autoscaling.serve_config(target)}
