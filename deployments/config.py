@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 
+from augment_workers.artifact_files import ArtifactFolder, open_folder
+from augment_workers.retrieval import default_cache_dir
 from deployments.augmentation_section import AugmentationSection
 from deployments.autoscaling import AutoscalingSection, refuse_both
 from deployments.engine_fields import engine_fields
@@ -125,6 +127,44 @@ class ReplicaSection(Section):
         return refuse_both(autoscaling, info)
 
 
+class ArtifactsSection(Section):
+    """The files that augmentations make, which clients fetch at ``/v1/artifacts/<name>``.
+
+    Attributes:
+        url: A folder as fsspec knows it (``s3://bucket/folder``); credentials and endpoints
+            come from the environment. All replicas must reach it. By default a folder of
+            this machine, in the project's cache.
+        max_gib: Size of all files together; the oldest make room for new ones.
+        max_artifact_mib: Size of one file.
+        time_to_live_s: Seconds for which a file is kept after it was last made.
+        public_url: Where clients reach this server, if they cannot use the address that
+            their own requests name: the beginning of the URLs that they are told.
+    """
+
+    url: str | None = None
+    max_gib: PositiveFloat = 1.0
+    max_artifact_mib: PositiveFloat = 32.0
+    time_to_live_s: PositiveFloat = 86400.0
+    public_url: str | None = Field(default=None, pattern=r"^https?://.")
+
+    @field_validator("url")
+    @classmethod
+    def _means_a_folder(cls, url: str | None) -> str | None:
+        if url is not None:
+            open_folder(url)
+        return url
+
+    def folder(self, public_name: str) -> ArtifactFolder:
+        """What the processes of the application that serves ``public_name`` share."""
+        own = "".join(c if c.isalnum() else "-" for c in public_name)
+        return ArtifactFolder(
+            url=self.url or str(default_cache_dir().absolute() / "artifacts" / own),
+            max_bytes=int(self.max_gib * 2**30),
+            max_artifact_bytes=int(self.max_artifact_mib * 2**20),
+            time_to_live_s=self.time_to_live_s,
+        )
+
+
 class ServeConfig(Section):
     """The whole application.
 
@@ -139,6 +179,7 @@ class ServeConfig(Section):
         swap: Host memory for waiting contexts; without it they are kept or discarded.
         dialect: How the model writes calls; Hermes if not given.
         augmentations: What the model may call, by name.
+        artifacts: Where the files are kept that augmentations make.
         replica: How many engines there are.
     """
 
@@ -150,6 +191,7 @@ class ServeConfig(Section):
     swap: SwapSection | None = None
     dialect: DialectConfig = Field(default_factory=DialectConfig)
     augmentations: dict[str, AugmentationSection] = Field(default_factory=dict)
+    artifacts: ArtifactsSection = Field(default_factory=ArtifactsSection)
     replica: ReplicaSection = Field(default_factory=ReplicaSection)
 
     @field_validator("env")

@@ -71,7 +71,7 @@ class Pause:
                     self._begin(event.call_id, call)
                 if isinstance(event, Result):
                     text = fit(event.text)
-                    self._publish(state="succeeded", result=text)
+                    self._publish(state="succeeded", result=text, artifacts=event.artifacts)
                     return text
                 if isinstance(event, Failed):
                     if event.code == "deadline":

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 PYTHONPATH = ":".join(map(str, (HERE, HERE.parent / "support", HERE.parents[1])))
 TEMPLATE = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
 CALCULATOR = {"type": "function", "function": {"name": "calculator"}}
+NOTES = {"type": "function", "function": {"name": "notes"}}
 SCRIPTED = {"type": "function", "function": {"name": "scripted"}}
 WEATHER = {"type": "function", "function": {"name": "weather"}}
 
@@ -63,7 +64,12 @@ def base_url(ray_session, model_folder, served_journal):
                     "env": {"PYTHONPATH": PYTHONPATH},
                 },
                 "chatbot": {"type": "chatbot", "timeout_s": PATIENCE_S},
+                "notes": {
+                    "type": "notes_augmentation:Notes",
+                    "env": {"PYTHONPATH": PYTHONPATH},
+                },
             },
+            "artifacts": {"url": str(model_folder / "artifacts")},
         }
     )
     serve.run(build(config), name="http", route_prefix="/")

@@ -16,6 +16,7 @@ from tests.deployments.conftest import (
     CALCULATOR,
     CALL,
     MODEL,
+    NOTES,
     PATIENCE_S,
     PYTHONPATH,
     SCRIPTED,
@@ -138,6 +139,23 @@ def test_a_call_that_cannot_be_done(client, script, turn, error):
     response = ask(client, script(turn, "Sorry."))
     assert response.choices[0].message.content == "Sorry."
     assert response.interceptions[0]["error"].startswith(error)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_file_that_a_call_made_is_fetched_by_its_url(client, script, base_url, streamed):
+    turns = script(call("notes", text="Buy milk."), "Done.")
+    response = ask(client, turns, tools=[NOTES], stream=streamed)
+    if streamed:
+        *_, told = (c.interception for c in response if getattr(c, "interception", None))
+    else:
+        (told,) = response.interceptions
+    (artifact,) = told["artifacts"]
+    assert artifact["url"] == f"{base_url}/v1/artifacts/{artifact['name']}"
+    assert artifact["size_bytes"] == len("Buy milk.")
+    fetched = httpx.get(artifact["url"])
+    assert fetched.text == "Buy milk."
+    assert fetched.headers["content-type"] == artifact["content_type"]
+    assert httpx.get(artifact["url"].replace("notes-", "other-")).status_code == 404
 
 
 def complete(client, extra_body, **fields):
