@@ -12,6 +12,7 @@ from augment_workers.artifacts import ArtifactStore
 from augment_workers.base import Augmentation
 
 BUILT_IN: Mapping[str, str] = {
+    "alfworld": "augment_workers.alfworld.augmentation:Alfworld",
     "calculator": "augment_workers.calculator:Calculator",
     "image": "augment_workers.image:Image",
     "retrieval": "augment_workers.retrieval:Retrieval",
