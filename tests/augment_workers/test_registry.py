@@ -36,11 +36,7 @@ class BadSchema(Configured):
 
 
 def test_built_in_types() -> None:
-<<<<<<< HEAD
-    assert {"calculator", "retrieval", "chatbot", "speech"} <= set(BUILT_IN)
-=======
-    assert {"alfworld", "calculator", "retrieval"} <= set(BUILT_IN)
->>>>>>> alfworld
+    assert {"alfworld", "calculator", "chatbot", "retrieval", "speech"} <= set(BUILT_IN)
     for name in BUILT_IN:
         assert resolve(name).kind == name
     assert isinstance(create("calculator"), Calculator)
@@ -64,11 +60,7 @@ def test_nested_options() -> None:
 @pytest.mark.parametrize(
     ("type_name", "options", "message"),
     [
-<<<<<<< HEAD
         ("calc", {}, "no augmentation 'calc'; there are .*calculator.* retrieval"),
-=======
-        ("calc", {}, "no augmentation 'calc'; there are .*calculator, retrieval"),
->>>>>>> alfworld
         ("no.such.module:Tool", {}, "cannot be imported: No module named 'no'"),
         (f"{HERE}:Nothing", {}, "cannot be imported: .*Nothing"),
         ("os:path", {}, "no subclass of Augmentation"),
