@@ -8,6 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
+from augment_workers.artifacts import ArtifactStore
 from augment_workers.base import Augmentation
 
 BUILT_IN: Mapping[str, str] = {
@@ -21,18 +22,32 @@ class RegistryError(ValueError):
     """A type or an option in the configuration that does not exist or does not fit."""
 
 
-def create(type_name: str, options: Mapping[str, Any] | None = None) -> Augmentation:
+def create(
+    type_name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    artifacts: ArtifactStore | None = None,
+) -> Augmentation:
     """Makes an augmentation.
 
     Args:
         type_name: A key of :data:`BUILT_IN`, or ``import.path:Class`` for one's own.
         options: Arguments of the class's constructor.
+        artifacts: Given to a constructor that asks for an ``ArtifactStore``.
 
     Raises:
-        RegistryError: as :func:`check_options` does.
+        RegistryError: as :func:`check_options` does, and when the class needs a store and
+            there is none.
     """
     arguments = check_options(type_name, options)
-    return resolve(type_name)(**arguments)
+    augmentation = resolve(type_name)
+    for name, parameter in _parameters(augmentation).items():
+        if parameter.annotation is not ArtifactStore:
+            continue
+        if artifacts is None:
+            raise RegistryError(f"augmentation {type_name!r} needs a store of artifacts")
+        arguments[name] = artifacts
+    return augmentation(**arguments)
 
 
 def check_options(type_name: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -42,7 +57,11 @@ def check_options(type_name: str, options: Mapping[str, Any] | None = None) -> d
         RegistryError: when there is no such class, or an option is unknown, missing or of
             the wrong type; the message names the option.
     """
-    parameters = inspect.signature(resolve(type_name), eval_str=True).parameters
+    parameters = {
+        name: parameter
+        for name, parameter in _parameters(resolve(type_name)).items()
+        if parameter.annotation is not ArtifactStore  # the host's to give
+    }
     # The aliases keep an option such as "schema" from shadowing a method of the model.
     fields: dict[str, Any] = {
         f"option_{name}": (
@@ -88,6 +107,10 @@ def resolve(type_name: str) -> type[Augmentation]:
         raise RegistryError(f"augmentation {type_name!r} is no subclass of Augmentation")
     _require_complete(type_name, found)
     return found
+
+
+def _parameters(augmentation: type[Augmentation]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(augmentation, eval_str=True).parameters
 
 
 def _require_complete(type_name: str, found: type[Augmentation]) -> None:

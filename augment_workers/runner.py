@@ -15,6 +15,7 @@ from augment_workers.base import Augmentation, AugmentationError
 from augment_workers.leases import Lease, Leases, WorkEnded
 from intercept_core.bus.messages import (
     PROTOCOL_VERSION,
+    Artifact,
     Call,
     Event,
     Failed,
@@ -114,6 +115,8 @@ class _Steps:
             fault = f"an event of call {event.call_id}, attempt {event.attempt}"
         elif isinstance(event, Result) and not isinstance(event.text, str):
             fault = f"a result whose text is a {type(event.text).__name__}"
+        elif isinstance(event, Result) and not _are_artifacts(event.artifacts):
+            fault = "a result whose artifacts are none"
         else:
             return event
         _log.error("%s yielded %s in call %s", call.kind, fault, call.call_id)
@@ -149,6 +152,10 @@ def _refusal(augmentation: Augmentation, call: Call) -> Failed | None:
 @functools.lru_cache(maxsize=64)
 def _validator(augmentation: type[Augmentation]) -> Draft202012Validator:
     return Draft202012Validator(augmentation.parameters)
+
+
+def _are_artifacts(artifacts: Any) -> bool:
+    return isinstance(artifacts, tuple) and all(isinstance(one, Artifact) for one in artifacts)
 
 
 def _presentable(outcome: Outcome, limit_chars: int) -> Outcome:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from ray import serve
 
 from augment_workers import registry
+from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from augment_workers.leases import Leases
 from augment_workers.runner import execute
 from deployments.admission import Admission, QueueFullError, QueueTimeoutError
@@ -28,6 +29,7 @@ class AugmentationWorker:
         concurrency: Calls that run at the same time.
         queue_limit: Calls that may wait for one of them to end.
         result_limit_chars: Longest result; the rest is cut off.
+        artifacts: Where the files go that the augmentation makes.
 
     Attributes:
         stuck_after_s: Seconds past its deadline after which a call that still runs makes
@@ -46,10 +48,13 @@ class AugmentationWorker:
         concurrency: int,
         queue_limit: int,
         result_limit_chars: int,
+        artifacts: ArtifactFolder | None = None,
     ) -> None:
         self._admission = Admission(concurrency, queue_limit)
         self._leases = Leases()
-        self._augmentation = registry.create(type, options)
+        self._augmentation = registry.create(
+            type, options, artifacts=None if artifacts is None else ArtifactFiles(artifacts)
+        )
         self._result_limit_chars = result_limit_chars
         self._worker = serve.get_replica_context().replica_id.unique_id
         # When each running attempt should be over, by loop time.

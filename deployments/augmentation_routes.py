@@ -9,6 +9,7 @@ from typing import Any
 from ray.serve.handle import DeploymentHandle
 
 from augment_workers import registry
+from augment_workers.artifacts import ArtifactStore
 from augment_workers.base import Augmentation
 from augment_workers.runner import execute
 from deployments.config import AugmentationSection
@@ -32,6 +33,7 @@ class AugmentationRoutes:
         sections: The augmentations by name.
         workers: The deployments of those that do not run inline.
         eta_sink: Takes what is expected of running calls.
+        artifacts: Where the files go that inline augmentations make.
 
     Attributes:
         bus: Where the engine sends calls.
@@ -46,9 +48,10 @@ class AugmentationRoutes:
         workers: Mapping[str, DeploymentHandle[Any]],
         *,
         eta_sink: EtaSink | None = None,
+        artifacts: ArtifactStore | None = None,
     ) -> None:
         self._inline = {
-            kind: registry.create(section.type, section.options)
+            kind: registry.create(section.type, section.options, artifacts=artifacts)
             for kind, section in sections.items()
             if section.inline
         }

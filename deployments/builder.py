@@ -5,6 +5,7 @@ from typing import Any
 from ray import serve
 from ray.serve.config import RequestRouterConfig
 
+from augment_workers.artifact_files import ArtifactFolder
 from deployments.augmentation import AugmentationWorker
 from deployments.config import (
     AugmentationSection,
@@ -24,19 +25,23 @@ SHUTDOWN_POLL_S = 0.2
 
 def build(args: ServeConfig) -> serve.Application:
     """One LLM deployment, and one for each augmentation that does not run inline."""
+    # Decided here, once: every process of the application must mean the same folder.
+    artifacts = args.artifacts.folder(args.public_name)
     workers = {
-        kind: _augmentation(kind, section)
+        kind: _augmentation(kind, section, artifacts)
         for kind, section in args.augmentations.items()
         if not section.inline
     }
     replica: Any = serve.deployment(LLMReplica)
     application: serve.Application = replica.options(**_replica_options(args)).bind(
-        args, workers
+        args, workers, artifacts
     )
     return application
 
 
-def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
+def _augmentation(
+    kind: str, section: AugmentationSection, artifacts: ArtifactFolder
+) -> serve.Application:
     deployment: Any = serve.deployment(AugmentationWorker)
     application: serve.Application = deployment.options(
         name=f"augmentation-{kind}",
@@ -51,6 +56,7 @@ def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
         section.concurrency,
         section.queue_limit,
         section.result_limit_chars,
+        artifacts,
     )
     return application
 

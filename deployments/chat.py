@@ -45,12 +45,20 @@ class InterceptingChat:
         inner: vLLM's serving object.
         tools: The server's augmentations.
         channels: The engine's channels.
+        public_url: Where clients reach this server, if not where their requests say.
     """
 
-    def __init__(self, inner: ChatServing, tools: ServerTools, channels: Channels) -> None:
+    def __init__(
+        self,
+        inner: ChatServing,
+        tools: ServerTools,
+        channels: Channels,
+        public_url: str | None = None,
+    ) -> None:
         self._inner = inner
         self._tools = tools
         self._channels = channels
+        self._public_url = public_url
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -84,6 +92,7 @@ class InterceptingChat:
             chunk_object="chat.completion.chunk",
             empty_choice=_EMPTY_CHOICE,
             model_name=request.model or "",
+            public_url=self._public_url,
         )
 
     def _with_tools(

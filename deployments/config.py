@@ -14,6 +14,8 @@ from pydantic import (
 )
 
 from augment_workers import registry
+from augment_workers.artifact_files import ArtifactFolder, open_folder
+from augment_workers.retrieval import default_cache_dir
 from deployments.engine_fields import engine_fields
 from deployments.section import Section, suggestion, unknown_field
 from intercept_core.engine.dialect_config import DialectConfig
@@ -160,6 +162,44 @@ class ReplicaSection(Section):
     graceful_shutdown_timeout_s: PositiveFloat = 15.0
 
 
+class ArtifactsSection(Section):
+    """The files that augmentations make, which clients fetch at ``/v1/artifacts/<name>``.
+
+    Attributes:
+        url: A folder as fsspec knows it (``s3://bucket/folder``); credentials and endpoints
+            come from the environment. All replicas must reach it. By default a folder of
+            this machine, in the project's cache.
+        max_gib: Size of all files together; the oldest make room for new ones.
+        max_artifact_mib: Size of one file.
+        time_to_live_s: Seconds for which a file is kept after it was last made.
+        public_url: Where clients reach this server, if they cannot use the address that
+            their own requests name: the beginning of the URLs that they are told.
+    """
+
+    url: str | None = None
+    max_gib: PositiveFloat = 1.0
+    max_artifact_mib: PositiveFloat = 32.0
+    time_to_live_s: PositiveFloat = 86400.0
+    public_url: str | None = Field(default=None, pattern=r"^https?://.")
+
+    @field_validator("url")
+    @classmethod
+    def _means_a_folder(cls, url: str | None) -> str | None:
+        if url is not None:
+            open_folder(url)
+        return url
+
+    def folder(self, public_name: str) -> ArtifactFolder:
+        """What the processes of the application that serves ``public_name`` share."""
+        own = "".join(c if c.isalnum() else "-" for c in public_name)
+        return ArtifactFolder(
+            url=self.url or str(default_cache_dir().absolute() / "artifacts" / own),
+            max_bytes=int(self.max_gib * 2**30),
+            max_artifact_bytes=int(self.max_artifact_mib * 2**20),
+            time_to_live_s=self.time_to_live_s,
+        )
+
+
 class AugmentationSection(Section):
     """One augmentation; its key in the YAML is the name by which the model calls it.
 
@@ -261,6 +301,7 @@ class ServeConfig(Section):
         swap: Host memory for waiting contexts; without it they are kept or discarded.
         dialect: How the model writes calls; Hermes if not given.
         augmentations: What the model may call, by name.
+        artifacts: Where the files are kept that augmentations make.
         replica: How many engines there are.
     """
 
@@ -272,6 +313,7 @@ class ServeConfig(Section):
     swap: SwapSection | None = None
     dialect: DialectConfig = Field(default_factory=DialectConfig)
     augmentations: dict[str, AugmentationSection] = Field(default_factory=dict)
+    artifacts: ArtifactsSection = Field(default_factory=ArtifactsSection)
     replica: ReplicaSection = Field(default_factory=ReplicaSection)
 
     @field_validator("env")

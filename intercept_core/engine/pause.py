@@ -61,7 +61,9 @@ class Pause:
                 if self._interception is None:
                     self._begin(event.call_id, call)
                 if isinstance(event, Result):
-                    self._publish(state="succeeded", result=event.text)
+                    self._publish(
+                        state="succeeded", result=event.text, artifacts=event.artifacts
+                    )
                     return event.text
                 if isinstance(event, Failed):
                     if event.code == "deadline":

@@ -43,9 +43,10 @@ def test_a_worker_has_room_for_control_beside_its_calls(two):
 
 def test_the_replica_gets_configuration_workers_and_environment(two):
     replica = two["LLMReplica"]
-    config, workers = replica.init_args
+    config, workers, artifacts = replica.init_args
     assert config.model == "a-model"
     assert set(workers) == {"remote"}
+    assert two["augmentation-remote"].init_args[-1] == artifacts
     env = replica.ray_actor_options["runtime_env"]["env_vars"]
     assert env == {"VLLM_NO_USAGE_STATS": "1", "OMP_NUM_THREADS": "1"}
 

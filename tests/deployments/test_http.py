@@ -29,6 +29,7 @@ HERE = Path(__file__).parent
 PYTHONPATH = ":".join(map(str, (HERE, HERE.parent / "support", HERE.parents[1])))
 TEMPLATE = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
 CALCULATOR = {"type": "function", "function": {"name": "calculator"}}
+NOTES = {"type": "function", "function": {"name": "notes"}}
 SCRIPTED = {"type": "function", "function": {"name": "scripted"}}
 WEATHER = {"type": "function", "function": {"name": "weather"}}
 
@@ -72,7 +73,12 @@ def base_url(ray_session, folder, journal):
                     "options": {"journal": str(journal)},
                     "env": {"PYTHONPATH": PYTHONPATH},
                 },
+                "notes": {
+                    "type": "notes_augmentation:Notes",
+                    "env": {"PYTHONPATH": PYTHONPATH},
+                },
             },
+            "artifacts": {"url": str(folder / "artifacts")},
         }
     )
     serve.run(build(config), name="http", route_prefix="/")
@@ -252,6 +258,23 @@ def test_a_call_that_cannot_be_done(client, script, turn, error):
     assert response.interceptions[0]["error"].startswith(error)
 
 
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_file_that_a_call_made_is_fetched_by_its_url(client, script, base_url, streamed):
+    turns = script(call("notes", text="Buy milk."), "Done.")
+    response = ask(client, turns, tools=[NOTES], stream=streamed)
+    if streamed:
+        *_, told = (c.interception for c in response if getattr(c, "interception", None))
+    else:
+        (told,) = response.interceptions
+    (artifact,) = told["artifacts"]
+    assert artifact["url"] == f"{base_url}/v1/artifacts/{artifact['name']}"
+    assert artifact["size_bytes"] == len("Buy milk.")
+    fetched = httpx.get(artifact["url"])
+    assert fetched.text == "Buy milk."
+    assert fetched.headers["content-type"] == artifact["content_type"]
+    assert httpx.get(artifact["url"].replace("notes-", "other-")).status_code == 404
+
+
 def complete(client, extra_body, **fields):
     return client.completions.create(
         model=MODEL,
@@ -309,7 +332,7 @@ def test_completions_without_augmentations(client, script):
 
 
 def test_an_unknown_augmentation_is_a_400_that_names_the_known(client, script):
-    with pytest.raises(openai.BadRequestError, match="it has: calculator, scripted"):
+    with pytest.raises(openai.BadRequestError, match="it has: calculator, scripted, notes"):
         ask(client, script("x", augmentations="calculater"), tools=openai.NOT_GIVEN)
 
 
