@@ -143,15 +143,14 @@ class MicroBatches:
         try:
             texts = [item.text for item in batch]
             files = await loop.run_in_executor(self._thread, self._work, texts, on_step)
+            self._batch_s = time.monotonic() - began_s
+            for item, file in zip(batch, files, strict=True):
+                item.finish(file)
         except Exception as error:
             for item in batch:
                 item.finish(error)
-            return
         finally:
             self._running = []
-        self._batch_s = time.monotonic() - began_s
-        for item, file in zip(batch, files, strict=True):
-            item.finish(file)
 
     def _eta_s(self) -> float | None:
         """When an input that comes now will be done, if batches take as long as the last."""

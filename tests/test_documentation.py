@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from augment_workers.artifact_files import ArtifactFiles
 from augment_workers.base import Augmentation
 from augment_workers.runner import execute
-from deployments.config import ServeConfig
+from deployments.config import ArtifactsSection, ServeConfig
 from intercept_core.bus.messages import Accepted, Call, Failed, Progress, Result
 from intercept_core.policy.base import Policy
 from intercept_core.policy.cost_model import LinearCostModel
@@ -152,3 +153,31 @@ def test_the_curl_line_of_the_readme_is_a_request() -> None:
     words = shlex.split(command.removeprefix("$ "))
     body = json.loads(words[words.index("-d") + 1])
     assert body["tools"][0]["function"]["name"] == "calculator"
+
+
+async def test_the_examples_of_the_artifacts_page_work(tmp_path: Path) -> None:
+    (source,) = blocks("docs/artifacts.md", "python")
+    folder = ArtifactsSection(url=str(tmp_path)).folder("a-model")
+    memo = class_in(source, Augmentation)(ArtifactFiles(folder))
+    call = Call(
+        call_id="1",
+        request_id="r",
+        session_id="s",
+        kind="memo",
+        arguments={"text": "Buy milk."},
+        timeout_s=5.0,
+        lease_s=5.0,
+    )
+    events = [e async for e in execute(memo, call, worker="here", result_limit_chars=100)]
+    result = events[-1]
+    assert isinstance(result, Result)
+    assert (tmp_path / result.artifacts[0].name).read_text() == "Buy milk."
+    (told,) = map(json.loads, blocks("docs/artifacts.md", "json"))
+    assert told["artifacts"][0].keys() == {"name", "url", "content_type", "size_bytes"}
+
+
+def test_the_yaml_of_the_artifacts_page_fits_the_configuration() -> None:
+    store, image = map(yaml.safe_load, blocks("docs/artifacts.md", "yaml"))
+    store["artifacts"]["url"] = "memory://artifacts"  # s3fs is the operator's to install
+    config = ServeConfig.model_validate({"model": "tiny-tools", **store, **image})
+    assert config.artifacts.folder("x").max_bytes == 20 * 2**30

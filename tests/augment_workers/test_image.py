@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import PNDMScheduler, StableDiffusionPipeline
 from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from fsspec.implementations.local import LocalFileSystem
 from PIL import Image as Pictures
@@ -210,28 +210,32 @@ def test_numbers_that_make_no_picture_are_refused(store, option):
 
 
 @pytest.mark.parametrize("refuses", [True, False])
-def test_a_models_own_safety_checker_has_its_say(tmp_path, refuses):
-    """As production models have one: loaded by their index, unlike the embedded model's."""
-    pipeline = StableDiffusionPipeline.from_pretrained(WEIGHTS, dtype=torch.float32)
-    size = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
-    vision = size | {"num_attention_heads": 2, "image_size": 32, "patch_size": 16}
-    config = CLIPConfig(
-        text_config=size | {"num_attention_heads": 2}, vision_config=vision, projection_dim=16
+def test_what_production_models_have_is_loaded(tmp_path, refuses):
+    """A safety checker, another scheduler, a variant of the weights, as in their index."""
+    pipeline = StableDiffusionPipeline.from_pretrained(WEIGHTS, dtype=torch.float16)
+    pipeline.scheduler = PNDMScheduler.from_config(
+        pipeline.scheduler.config, skip_prk_steps=True
     )
-    checker = StableDiffusionSafetyChecker(config)
+    size = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    size["num_attention_heads"] = 2
+    vision = size | {"image_size": 32, "patch_size": 16}
+    checker = StableDiffusionSafetyChecker(
+        CLIPConfig(text_config=size, vision_config=vision, projection_dim=16)
+    )
     checker.concept_embeds_weights.fill_(-2.0 if refuses else 2.0)
     checker.special_care_embeds_weights.fill_(2.0)
-    pipeline.register_modules(
-        safety_checker=checker,
-        feature_extractor=CLIPImageProcessor(
-            size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-        ),
-    )
+    extractor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32)
+    pipeline.register_modules(safety_checker=checker.half(), feature_extractor=extractor)
     pipeline.register_to_config(requires_safety_checker=True)
-    pipeline.save_pretrained(tmp_path)
-    model = Diffusion(DiffusionSettings(model=str(tmp_path), steps=1))
-    (made,) = model.draw(["a red circle"], lambda *_: True)
-    assert isinstance(made, AugmentationError if refuses else bytes)
+    pipeline.save_pretrained(tmp_path, variant="fp16")
+    settings = DiffusionSettings(
+        model=str(tmp_path), variant="fp16", steps=2, height=16, width=24
+    )
+    (made,) = Diffusion(settings).draw(["a red circle"], lambda *_: True)
+    if refuses:
+        assert isinstance(made, AugmentationError) and "safety" in str(made)
+    else:
+        assert Pictures.open(io.BytesIO(made)).size == (24, 16)
 
 
 def test_the_embedded_model_is_small():
