@@ -33,6 +33,9 @@ VOCABULARY = 512
 NO_TEXT_SHARE = 0.1
 """Share of pictures that are learnt without words, for classifier-free guidance."""
 
+DECODER_NOISE = 0.1
+"""Share of the latents' spread by which those that the decoder learns from are off."""
+
 PICTURES = 16000
 BATCH = 48
 SAVE_EVERY_STEPS = 200
@@ -140,6 +143,28 @@ def train_autoencoder(pipeline: Any, rng: Random, steps: int) -> None:
     with torch.no_grad():
         spread = vae.encode(pictures[:512]).latent_dist.mean.std().item()
     vae.register_to_config(scaling_factor=1 / spread)
+
+
+def train_decoder(pipeline: Any, rng: Random, steps: int) -> None:
+    """Learns to make clean pictures of latents that are a little off, as drawn ones are."""
+    vae = pipeline.vae
+    learning = [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
+    peak_lr = 2e-3
+    optimizer = torch.optim.AdamW(learning, lr=peak_lr, betas=(0.9, 0.95))
+    pictures = torch.stack([_pixels(_scene_and_picture(rng)[1]) for _ in range(6000)])
+    with torch.no_grad():
+        latents = torch.cat([vae.encode(some).latent_dist.mean for some in pictures.split(50)])
+    watch = _Watch("decoder", steps)
+    for step in range(1, steps + 1):
+        _set_rate(optimizer, peak_lr, step, steps, warmup_steps=30)
+        chosen = torch.randint(len(pictures), (32,))
+        off = latents[chosen] + DECODER_NOISE * latents.std() * torch.randn_like(
+            latents[chosen]
+        )
+        made, wanted = vae.decode(off).sample, pictures[chosen]
+        loss = 0.3 * F.l1_loss(made, wanted) + F.mse_loss(made, wanted)
+        _learn(optimizer, loss, learning)
+        watch.saw(step, loss.item())
 
 
 def train_denoiser(pipeline: Any, rng: Random, steps: int) -> Iterator[int]:
