@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 PYTHONPATH = ":".join(map(str, (HERE, HERE.parent / "support", HERE.parents[1])))
 TEMPLATE = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
 CALCULATOR = {"type": "function", "function": {"name": "calculator"}}
+SPEECH = {"type": "function", "function": {"name": "speech"}}
 NOTES = {"type": "function", "function": {"name": "notes"}}
 SCRIPTED = {"type": "function", "function": {"name": "scripted"}}
 WEATHER = {"type": "function", "function": {"name": "weather"}}
@@ -68,6 +69,7 @@ def base_url(ray_session, model_folder, served_journal):
                     "type": "notes_augmentation:Notes",
                     "env": {"PYTHONPATH": PYTHONPATH},
                 },
+                "speech": {"type": "speech"},
             },
             "artifacts": {"url": str(model_folder / "artifacts")},
         }

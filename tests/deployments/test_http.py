@@ -11,6 +11,7 @@ import pytest
 from ray import serve
 from ray.serve._private.api import serve_start
 from ray.serve.schema import ServeDeploySchema
+from recognizer import spoken_digits
 
 from tests.deployments.conftest import (
     CALCULATOR,
@@ -20,6 +21,7 @@ from tests.deployments.conftest import (
     PATIENCE_S,
     PYTHONPATH,
     SCRIPTED,
+    SPEECH,
     WEATHER,
     ask,
     call,
@@ -156,6 +158,17 @@ def test_a_file_that_a_call_made_is_fetched_by_its_url(client, script, base_url,
     assert fetched.text == "Buy milk."
     assert fetched.headers["content-type"] == artifact["content_type"]
     assert httpx.get(artifact["url"].replace("notes-", "other-")).status_code == 404
+
+
+def test_what_the_model_says_is_heard_by_the_client(client, script):
+    text = "four seven one nine"
+    response = ask(client, script(call("speech", text=text), "Done."), tools=[SPEECH])
+    (told,) = response.interceptions
+    (artifact,) = told["artifacts"]
+    assert re.fullmatch(rf"Speech saved as {artifact['name']} \(\d\.\d s\)\.", told["result"])
+    fetched = httpx.get(artifact["url"])
+    assert fetched.headers["content-type"] == "audio/wav"
+    assert spoken_digits(fetched.content) == text
 
 
 def complete(client, extra_body, **fields):
