@@ -74,6 +74,8 @@ class Augmentation(ABC):
         typical_duration_s: A usual call's seconds: the scheduler's prior until it has seen
             some.
         defaults: How it is served unless the configuration says otherwise.
+        keeps_sessions: Whether it keeps state between the calls of a session, which then
+            all go to one worker.
     """
 
     kind: ClassVar[str]
@@ -81,6 +83,7 @@ class Augmentation(ABC):
     parameters: ClassVar[Mapping[str, Any]]
     typical_duration_s: ClassVar[float]
     defaults: ClassVar[PoolDefaults] = PoolDefaults()
+    keeps_sessions: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, call: Call) -> AsyncIterator[Event]:

@@ -68,6 +68,7 @@ class Retrieval(Augmentation):
         "additionalProperties": False,
     }
     typical_duration_s = 0.01
+    keeps_sessions = True
 
     def __init__(
         self,

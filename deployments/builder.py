@@ -5,6 +5,7 @@ from typing import Any
 from ray import serve
 from ray.serve.config import RequestRouterConfig
 
+from augment_workers import registry
 from augment_workers.artifact_files import ArtifactFolder
 from deployments.augmentation import AugmentationWorker
 from deployments.augmentation_section import AugmentationSection
@@ -44,7 +45,10 @@ def worker_application(
         name=f"augmentation-{kind}",
         max_ongoing_requests=section.concurrency + section.queue_limit + CONTROL_HEADROOM,
         ray_actor_options=_actor_options(section, section.env),
-        request_router_config=RequestRouterConfig(request_router_class=PinnedRouter),
+        request_router_config=RequestRouterConfig(
+            request_router_class=PinnedRouter,
+            request_router_kwargs={"by_session": registry.resolve(section.type).keeps_sessions},
+        ),
         graceful_shutdown_wait_loop_s=SHUTDOWN_POLL_S,
         **_workers(section),
     ).bind(

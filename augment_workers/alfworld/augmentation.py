@@ -87,6 +87,7 @@ class Alfworld(Augmentation):
         "additionalProperties": False,
     }
     typical_duration_s = 0.1
+    keeps_sessions = True
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """The augmentation's end of the processes in which games are played."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -48,12 +49,13 @@ class Episode:
             EngineError: when the game cannot go on, and why.
         """
         loop = asyncio.get_running_loop()
-        try:
+        # One that has ended takes nothing; what it said last is still to be read.
+        with contextlib.suppress(OSError):
             await loop.sock_sendall(self._leash, encode(message))
+        try:
             answer = await self._receive()
         except OSError as error:
-            # What the game said last, if anything, is still to be read.
-            answer = await self._last_words(error)
+            raise EngineError("its process ended unexpectedly") from error
         if isinstance(answer, Observation):
             return answer
         raise EngineError(answer.reason if isinstance(answer, Fault) else f"it said {answer}")
@@ -67,16 +69,10 @@ class Episode:
         while b"\n" not in self._received:
             data = await loop.sock_recv(self._leash, _RECEIVE_BYTES)
             if not data:
-                raise ConnectionResetError("the process of the game ended unexpectedly")
+                raise ConnectionResetError("end of stream")
             self._received += data
         line, _, self._received = self._received.partition(b"\n")
         return decode(line)
-
-    async def _last_words(self, error: OSError) -> Message:
-        try:
-            return await self._receive()
-        except OSError:
-            return Fault(reason=str(error) or type(error).__name__)
 
 
 class Engine:
@@ -99,12 +95,15 @@ class Engine:
         Raises:
             EngineError: when it cannot begin, and why.
         """
-        episode = Episode(self._fork())
         try:
-            return episode, await episode.ask(start)
-        except BaseException:
-            episode.close()
-            raise
+            return await self._begin(start)
+        except EngineError:
+            if self._process.poll() is None:
+                raise
+        # The process was killed: by the operator, or for want of memory.
+        self._stop()
+        self._launch()
+        return await self._begin(start)
 
     def close(self) -> None:
         """Ends the process from which games are forked; open games go on."""
@@ -127,17 +126,19 @@ class Engine:
         self._control = ours
         self._stop = weakref.finalize(self, _stop, self._process, ours)
 
-    def _fork(self) -> socket.socket:
-        """Our end of the leash of a new process."""
+    async def _begin(self, start: Start) -> tuple[Episode, Observation]:
         ours, theirs = socket.socketpair()
-        with theirs:
-            try:
+        episode = Episode(ours)
+        try:
+            with theirs:
                 socket.send_fds(self._control, [b"\0"], [theirs.fileno()])
-            except OSError:  # It was killed: by the operator, or for want of memory.
-                self._stop()
-                self._launch()
-                socket.send_fds(self._control, [b"\0"], [theirs.fileno()])
-        return ours
+            return episode, await episode.ask(start)
+        except OSError as error:
+            episode.close()
+            raise EngineError(f"it cannot begin: {error}") from error
+        except BaseException:
+            episode.close()
+            raise
 
 
 def _stop(process: subprocess.Popen[bytes], control: socket.socket) -> None:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from augment_workers.alfworld import downward
+from augment_workers.alfworld.games import read_games
 from augment_workers.alfworld.protocol import Observation, Start
 
 _Z_MACHINE = "textworld.envs.zmachine.jericho"
@@ -58,6 +59,13 @@ _spare_work()
 
 _WELCOME = "-= Welcome to TextWorld, ALFRED! =-"
 _GOAL = "UNKNOWN GOAL"
+
+
+def warm_up() -> None:
+    """Plays a little, so that processes forked from this one have everything parsed."""
+    game = Game(read_games()[0].start())
+    for command in game.observation.commands[:2]:
+        game.act(command)
 
 
 class Game:

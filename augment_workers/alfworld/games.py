@@ -112,7 +112,7 @@ class GameFolder(Games):
             )
         chosen = [path for path in found if split is None or split in path.parts[:-1]]
         if not chosen:
-            others = ", ".join(sorted({part for path in found for part in path.parts[:-2]}))
+            others = ", ".join(sorted({part for path in found for part in path.parts[:-1][:2]}))
             raise ValueError(
                 f"split: {folder} has no folder {split!r} with games in it; there are: {others}"
             )

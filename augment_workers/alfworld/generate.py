@@ -13,15 +13,18 @@ from random import Random
 
 from augment_workers.alfworld.games import ShippedGame
 
-# The package would make a folder in the home directory.
+# At its import the package sets the variable, and makes the folder that it names.
+_configured = os.environ.get("ALFWORLD_DATA")
 os.environ.setdefault("ALFWORLD_DATA", tempfile.gettempdir())
-
-from alfworld.gen.constants import (
+from alfworld.gen.constants import (  # noqa: E402
     OPENABLE_CLASS_SET,
     VAL_ACTION_OBJECTS,
     VAL_RECEPTACLE_OBJECTS,
 )
-from alfworld.gen.goal_library import gdict
+from alfworld.gen.goal_library import gdict  # noqa: E402
+
+if _configured is None:
+    del os.environ["ALFWORLD_DATA"]
 
 KINDS = (
     "pick_and_place_simple",

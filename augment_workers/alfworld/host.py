@@ -39,7 +39,9 @@ def main() -> None:
 def _load() -> Fault | None:
     """Loads TextWorld; says why that is not possible, if so."""
     try:
-        from augment_workers.alfworld import environment  # noqa: F401
+        from augment_workers.alfworld.environment import warm_up
+
+        warm_up()
     except Exception as error:
         traceback.print_exc()
         return Fault(

@@ -1,6 +1,7 @@
 """Routes messages about a call to the replica that holds the call."""
 
 import asyncio
+import hashlib
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,8 @@ class PinnedRouter(PowerOfTwoChoicesRequestRouter):
 
     A message whose first argument has an attribute ``worker`` goes to the replica of that
     unique id. Set it as ``request_router_config.request_router_class`` of every deployment
-    that hosts an augmentation.
+    that hosts an augmentation; with ``request_router_kwargs={"by_session": True}`` all calls
+    of a session go to one replica, as long as it lives and no other takes its place.
 
     Raises:
         ReplicaUnavailableError: to the sender of a pinned message whose replica is gone.
@@ -23,19 +25,30 @@ class PinnedRouter(PowerOfTwoChoicesRequestRouter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._by_session = False
         self._request_of: WeakKeyDictionary[asyncio.Task[Any], PendingRequest] = (
             WeakKeyDictionary()
         )
+
+    def initialize_state(self, **kwargs: Any) -> None:
+        """Takes the ``request_router_kwargs`` of the deployment."""
+        self._by_session = bool(kwargs.get("by_session", False))
 
     async def choose_replicas(
         self,
         candidate_replicas: list[RunningReplica],
         pending_request: PendingRequest | None = None,
     ) -> list[list[RunningReplica]]:
-        worker = None
+        worker = session_id = None
         if pending_request is not None:
-            worker = getattr(next(iter(pending_request.args), None), "worker", None)
+            message = next(iter(pending_request.args), None)
+            worker = getattr(message, "worker", None)
+            if worker is None and self._by_session:
+                session_id = getattr(message, "session_id", None)
             self._request_of[_this_task()] = pending_request
+        if pending_request is not None and session_id is not None and candidate_replicas:
+            pending_request.routing_context.should_backoff = True
+            return [[max(candidate_replicas, key=lambda one: _affinity(session_id, one))]]
         if pending_request is None or worker is None:
             return await super().choose_replicas(candidate_replicas, pending_request)
         # Otherwise Serve asks a full replica again and again without a pause.
@@ -66,6 +79,11 @@ class PinnedRouter(PowerOfTwoChoicesRequestRouter):
             self._record_queue_wait_time(request)
             request.future.set_result(replica)
             self._remove_pending_request_from_indices(request)
+
+
+def _affinity(session_id: str, replica: RunningReplica) -> bytes:
+    """Highest random weight: a replica that comes or goes moves no other's sessions."""
+    return hashlib.sha256(f"{session_id}/{replica.replica_id.unique_id}".encode()).digest()
 
 
 def _this_task() -> asyncio.Task[Any]:

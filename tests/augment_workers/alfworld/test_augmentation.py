@@ -66,7 +66,7 @@ def games_of(engine: Engine) -> set[int]:
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not done():
             await asyncio.sleep(0.01)
 
@@ -81,7 +81,7 @@ async def test_a_game_is_played_to_its_end(engine: Engine, player: Player) -> No
         command = explorer.next(text).command
         assert command in listed_commands(text)
         text = await player.do(command)
-    await until(lambda: games_of(engine) == before)
+    await until(lambda: games_of(engine) <= before)
     with pytest.raises(AugmentationError, match=r"No game is under way. Begin one with"):
         await player.do("look")
 
@@ -180,7 +180,7 @@ async def test_idle_games_end_at_the_next_call_of_anyone(
     with pytest.raises(AugmentationError, match="No game is under way"):
         await ann.do("look")
     await alfworld.close()
-    await until(lambda: games_of(engine) == before)
+    await until(lambda: games_of(engine) <= before)
 
 
 async def test_idle_games_end_by_themselves(engine: Engine, make_call: MakeCall) -> None:
@@ -188,7 +188,7 @@ async def test_idle_games_end_by_themselves(engine: Engine, make_call: MakeCall)
     alfworld = Alfworld(engine=engine, idle_s=0.5, clock=Clock())
     player = Player(alfworld, make_call)
     await player.do("start")
-    await until(lambda: games_of(engine) == before)
+    await until(lambda: games_of(engine) <= before)
     with pytest.raises(AugmentationError, match=r"nobody played for 0.5 s. Begin one with"):
         await player.do("look")
     await alfworld.close()
@@ -261,7 +261,7 @@ async def test_cancellation_leaves_no_process(
         await work
     for pid in pids:
         psutil.Process(pid).send_signal(signal.SIGCONT)
-    await until(lambda: games_of(engine) == before)
+    await until(lambda: games_of(engine) <= before)
     with pytest.raises(AugmentationError, match="No game is under way"):
         await player.do("look")
 
@@ -273,7 +273,7 @@ async def test_a_missed_deadline_leaves_no_process(
     call = make_call(kind="alfworld", arguments={"action": "start"}, timeout_s=0.001)
     events = [e async for e in execute(alfworld, call, worker="w", result_limit_chars=4000)]
     assert isinstance(events[-1], Failed) and events[-1].code == "deadline"
-    await until(lambda: games_of(engine) == before)
+    await until(lambda: games_of(engine) <= before)
 
 
 def test_each_call_may_have_an_event_loop_of_its_own(

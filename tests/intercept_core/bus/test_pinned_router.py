@@ -56,11 +56,11 @@ def renewal_for(worker):
     return Renewal(worker=worker, call_ids=("c",), lease_s=1.0)
 
 
-def a_call():
+def a_call(session_id="s"):
     return Call(
         call_id="c",
         request_id="r",
-        session_id="s",
+        session_id=session_id,
         kind="tool",
         arguments={},
         timeout_s=1.0,
@@ -115,3 +115,25 @@ async def test_calls_go_to_any_replica():
     async with asyncio.timeout(PATIENCE_S):
         chosen = await asyncio.gather(*(route(router, a_call(), n) for n in range(64)))
     assert set(chosen) == set(replicas)
+
+
+async def test_a_session_keeps_its_replica_until_that_is_gone():
+    replicas = [Replica(name) for name in "abc"]
+    for replica in replicas:
+        replica.may_answer.set()
+    router = make_router(*replicas)
+    router.initialize_state(by_session=True)
+    sessions = [f"s{number}" for number in range(32)]
+
+    async def place():
+        async with asyncio.timeout(PATIENCE_S):
+            chosen = (route(router, a_call(name), n) for n, name in enumerate(sessions))
+            return dict(zip(sessions, await asyncio.gather(*chosen), strict=True))
+
+    before = await place()
+    assert await place() == before
+    assert set(before.values()) == set(replicas)
+    router.update_replicas(replicas[:2])
+    after = await place()
+    assert all(after[name] is before[name] for name in sessions if before[name] in replicas[:2])
+    assert set(after.values()) == set(replicas[:2])
