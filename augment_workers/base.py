@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from intercept_core.bus.messages import Call, Event
@@ -22,6 +23,24 @@ class AugmentationError(Exception):
         super().__init__(message)
         self.code = code
         self.retryable = retryable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolDefaults:
+    """What an augmentation is served with where the configuration says nothing.
+
+    Attributes:
+        timeout_s: Deadline of a call, in seconds.
+        retry: Whether a call that may have begun may be sent again; no for work that must
+            not be done twice.
+        concurrency: Calls that one worker runs at the same time.
+        queue_limit: Calls that may wait at one worker.
+    """
+
+    timeout_s: float = 30.0
+    retry: bool = True
+    concurrency: int = 16
+    queue_limit: int = 256
 
 
 class Augmentation(ABC):
@@ -54,12 +73,14 @@ class Augmentation(ABC):
         parameters: JSON schema of the arguments; calls that do not fit never reach ``run``.
         typical_duration_s: A usual call's seconds: the scheduler's prior until it has seen
             some.
+        defaults: How it is served unless the configuration says otherwise.
     """
 
     kind: ClassVar[str]
     description: ClassVar[str]
     parameters: ClassVar[Mapping[str, Any]]
     typical_duration_s: ClassVar[float]
+    defaults: ClassVar[PoolDefaults] = PoolDefaults()
 
     @abstractmethod
     def run(self, call: Call) -> AsyncIterator[Event]:

@@ -13,6 +13,7 @@ from augment_workers.base import Augmentation
 BUILT_IN: Mapping[str, str] = {
     "calculator": "augment_workers.calculator:Calculator",
     "retrieval": "augment_workers.retrieval:Retrieval",
+    "chatbot": "augment_workers.chatbot:Chatbot",
 }
 """Where each built-in augmentation is; imported only by the process that needs it."""
 

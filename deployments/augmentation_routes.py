@@ -11,7 +11,7 @@ from ray.serve.handle import DeploymentHandle
 from augment_workers import registry
 from augment_workers.base import Augmentation
 from augment_workers.runner import execute
-from deployments.config import AugmentationSection
+from deployments.augmentation_section import AugmentationSection
 from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.eta_pusher import EtaSink
 from intercept_core.bus.memory import InMemoryTransport
@@ -48,7 +48,7 @@ class AugmentationRoutes:
         eta_sink: EtaSink | None = None,
     ) -> None:
         self._inline = {
-            kind: registry.create(section.type, section.options)
+            kind: registry.create(section.type, section.all_options)
             for kind, section in sections.items()
             if section.inline
         }
@@ -66,6 +66,8 @@ class AugmentationRoutes:
                 ends_on_timeout=section.on_timeout == "end",
                 lease_s=section.lease_s,
                 max_attempts=section.max_attempts,
+                retry=section.retry,
+                result_limit_tokens=section.result_limit_tokens,
                 typical_s=registry.resolve(section.type).typical_duration_s,
             )
             for kind, section in sections.items()

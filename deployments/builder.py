@@ -6,12 +6,8 @@ from ray import serve
 from ray.serve.config import RequestRouterConfig
 
 from deployments.augmentation import AugmentationWorker
-from deployments.config import (
-    AugmentationSection,
-    AutoscalingSection,
-    ReplicaSection,
-    ServeConfig,
-)
+from deployments.augmentation_section import AugmentationSection
+from deployments.config import ReplicaSection, ServeConfig
 from deployments.llm_replica import LLMReplica
 from intercept_core.bus.pinned_router import PinnedRouter
 
@@ -44,10 +40,10 @@ def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
         ray_actor_options=_actor_options(section, section.env),
         request_router_config=RequestRouterConfig(request_router_class=PinnedRouter),
         graceful_shutdown_wait_loop_s=SHUTDOWN_POLL_S,
-        **_scale(section),
+        **_workers(section),
     ).bind(
         section.type,
-        section.options,
+        section.all_options,
         section.concurrency,
         section.queue_limit,
         section.result_limit_chars,
@@ -64,7 +60,7 @@ def _replica_options(args: ServeConfig) -> dict[str, Any]:
         "graceful_shutdown_timeout_s": replica.graceful_shutdown_timeout_s,
         "graceful_shutdown_wait_loop_s": SHUTDOWN_POLL_S,
         "ray_actor_options": _actor_options(replica, args.env),
-        **_scale(replica),
+        **_engines(replica),
     }
 
 
@@ -78,8 +74,16 @@ def _actor_options(
     return options
 
 
-def _scale(section: AugmentationSection | ReplicaSection) -> dict[str, Any]:
-    autoscaling: AutoscalingSection | None = section.autoscaling
-    if autoscaling is None:
+def _engines(section: ReplicaSection) -> dict[str, Any]:
+    if section.autoscaling is None:
         return {"num_replicas": section.num_replicas}
-    return {"autoscaling_config": autoscaling.model_dump()}
+    target = section.autoscaling.target_ongoing_requests
+    return {"autoscaling_config": section.autoscaling.serve_config(target)}
+
+
+def _workers(section: AugmentationSection) -> dict[str, Any]:
+    if section.autoscaling is None:
+        return {"num_replicas": section.num_replicas}
+    # Serve counts calls that run and calls that wait alike: both are ongoing requests.
+    target = section.concurrency + section.autoscaling.target_queue_length
+    return {"autoscaling_config": section.autoscaling.serve_config(target)}

@@ -1,23 +1,16 @@
 """The configuration of the application: ``args`` in the YAML that ``serve deploy`` takes."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 
-from augment_workers import registry
+from deployments.augmentation_section import AugmentationSection
+from deployments.autoscaling import AutoscalingSection, refuse_both
 from deployments.engine_fields import engine_fields
-from deployments.section import Section, suggestion, unknown_field
+from deployments.section import Environment, Section, suggestion, unknown_field
 from intercept_core.engine.dialect_config import DialectConfig
-from intercept_core.engine.trigger_config import TriggerConfig, overlapping
+from intercept_core.engine.trigger_config import overlapping
 from intercept_core.policy.cost_profile import CostProfile, read_profile
 from intercept_core.policy.registry import DEFAULT_POLICY, POLICIES
 
@@ -32,41 +25,6 @@ PROFILE_FOLDER = "profile_folder"
 """Key of the validation context: where relative paths of profiles start."""
 
 DEFAULT_ENV = {"VLLM_NO_USAGE_STATS": "1"}
-
-
-def _numbers_as_text(env: Any) -> Any:
-    # YAML reads `OMP_NUM_THREADS: 1` as a number; an environment holds text.
-    if not isinstance(env, dict):
-        return env
-    return {k: str(v) if type(v) in (int, float) else v for k, v in env.items()}
-
-
-Environment = Annotated[dict[str, str], BeforeValidator(_numbers_as_text)]
-
-
-def _one_or_many(triggers: Any) -> Any:
-    return (triggers,) if isinstance(triggers, dict | TriggerConfig) else triggers
-
-
-Triggers = Annotated[tuple[TriggerConfig, ...], BeforeValidator(_one_or_many)]
-
-
-class AutoscalingSection(Section):
-    """How Ray Serve follows the load.
-
-    Attributes:
-        min_replicas: Never fewer than this.
-        max_replicas: Never more than this.
-        target_ongoing_requests: Requests at one replica that are just right.
-        upscale_delay_s: Seconds of high load before a replica is added.
-        downscale_delay_s: Seconds of low load before a replica is removed.
-    """
-
-    min_replicas: PositiveInt = 1
-    max_replicas: PositiveInt
-    target_ongoing_requests: PositiveFloat
-    upscale_delay_s: PositiveFloat = 30.0
-    downscale_delay_s: PositiveFloat = 600.0
 
 
 class SchedulerSection(Section):
@@ -159,92 +117,12 @@ class ReplicaSection(Section):
     health_check_timeout_s: PositiveFloat = 30.0
     graceful_shutdown_timeout_s: PositiveFloat = 15.0
 
-
-class AugmentationSection(Section):
-    """One augmentation; its key in the YAML is the name by which the model calls it.
-
-    Attributes:
-        type: Which implementation, by its name in the registry of ``augment_workers``.
-        options: What the implementation is built with.
-        inline: Whether it runs in the LLM replica; for work of microseconds. Otherwise it
-            is a Serve deployment of its own, to which the rest of the fields belong.
-        timeout_s: Deadline of a call over all its attempts, in seconds. A request may set an
-            earlier one (``vllm_xargs.intercept_timeout_s``).
-        on_timeout: What becomes of a request whose call misses it: ``resume`` goes on with
-            an error text for the model, ``end`` ends it with finish reason ``abort``.
-        lease_s: Seconds without news from the caller after which a worker drops a call.
-        max_attempts: How often a call is sent at most when a worker is lost.
-        concurrency: Calls that one worker runs at the same time.
-        queue_limit: Calls that may wait at one worker.
-        result_limit_chars: Longest result, in characters; the rest is cut off.
-        num_replicas: Number of workers.
-        autoscaling: Grows and shrinks with the load, instead of ``num_replicas``.
-        num_cpus: Logical CPUs of one worker.
-        num_gpus: GPUs of one worker; fractions share one.
-        env: Environment variables of the workers.
-        trigger: Texts with which the model calls it, beside the dialect: one, or a list.
-    """
-
-    type: str
-    options: dict[str, Any] = Field(default_factory=dict)
-    inline: bool = False
-    timeout_s: PositiveFloat = 30.0
-    on_timeout: Literal["resume", "end"] = "resume"
-    lease_s: PositiveFloat = 5.0
-    max_attempts: PositiveInt = 2
-    concurrency: PositiveInt = 16
-    queue_limit: int = Field(default=256, ge=0)
-    result_limit_chars: PositiveInt = 4000
-    num_replicas: PositiveInt = 1
-    autoscaling: AutoscalingSection | None = None
-    num_cpus: float = Field(default=0.0, ge=0)
-    num_gpus: float = Field(default=0.0, ge=0)
-    env: Environment = Field(default_factory=dict)
-    trigger: Triggers = ()
-
-    @field_validator("type")
+    @field_validator("autoscaling")
     @classmethod
-    def _is_an_augmentation(cls, type_name: str) -> str:
-        registry.resolve(type_name)
-        return type_name
-
-    @field_validator("options")
-    @classmethod
-    def _fit_the_type(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if "type" in info.data:  # else its own error is enough
-            registry.check_options(info.data["type"], options)
-        return options
-
-    @field_validator("trigger")
-    @classmethod
-    def _call_the_type(
-        cls, triggers: tuple[TriggerConfig, ...], info: ValidationInfo
-    ) -> tuple[TriggerConfig, ...]:
-        if "type" in info.data:  # else its own error is enough
-            schema = registry.resolve(info.data["type"]).parameters
-            for trigger in triggers:
-                _check_arguments(trigger, schema)
-        return triggers
-
-
-def _check_arguments(trigger: TriggerConfig, schema: Mapping[str, Any]) -> None:
-    """Refuses a trigger of which every call would be refused.
-
-    Raises:
-        ValueError: naming the argument and the remedy.
-    """
-    properties = schema.get("properties", {})
-    given = {trigger.argument, *trigger.arguments}
-    for name in sorted(given - properties.keys()):
-        raise ValueError(f"argument {name!r} is not known; {suggestion(name, set(properties))}")
-    kinds = properties[trigger.argument].get("type", "string")
-    if "string" not in ([kinds] if isinstance(kinds, str) else kinds):
-        raise ValueError(f"argument: {trigger.argument!r} takes no text, but {kinds}")
-    for name in sorted(set(schema.get("required", ())) - given):
-        raise ValueError(
-            f"arguments: {name!r} is needed in every call; give its value, e.g. "
-            f"arguments: {{{name}: ...}}"
-        )
+    def _instead_of_a_number(
+        cls, autoscaling: AutoscalingSection | None, info: ValidationInfo
+    ) -> AutoscalingSection | None:
+        return refuse_both(autoscaling, info)
 
 
 class ServeConfig(Section):
@@ -332,6 +210,11 @@ class ServeConfig(Section):
                     "lower the one or raise the other"
                 )
         return sections
+
+    @property
+    def answerable_kinds(self) -> list[str]:
+        """The augmentations that wait for somebody's answers."""
+        return [name for name, section in self.augmentations.items() if section.answerable]
 
     @property
     def public_name(self) -> str:

@@ -43,6 +43,7 @@ class LLMReplica:
         from deployments.augmentation_routes import AugmentationRoutes
         from deployments.engine_factory import make_engine
         from deployments.models import resolve
+        from deployments.questions import Questions
         from deployments.server_tools import ServerTools
 
         started_at = time.monotonic()
@@ -51,6 +52,9 @@ class LLMReplica:
         self._engine, self._args = make_engine(self._config, model_path)
         self._routes = AugmentationRoutes(
             self._config.augmentations, workers, eta_sink=self._engine.push_etas
+        )
+        self._questions = Questions(
+            {kind: workers[kind] for kind in self._config.answerable_kinds}
         )
         triggers = {
             name: augmentation.trigger
@@ -76,12 +80,14 @@ class LLMReplica:
         from deployments.chat import InterceptingChat
         from deployments.completions import InterceptingCompletions
         from deployments.disconnect import DisconnectOnCancel
+        from deployments.interception_api import interception_api
 
         tasks = await self._engine.get_supported_tasks()
         app = build_app(
             self._args, supported_tasks=tasks, model_config=self._engine.model_config
         )
         await init_app_state(self._engine, app.state, self._args, supported_tasks=tasks)
+        app.include_router(interception_api(self._questions))
         # vLLM has built the stack by now, so that `add_middleware` refuses.
         app.middleware_stack = DisconnectOnCancel(
             app.middleware_stack or app.build_middleware_stack()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from augment_workers import registry
-from deployments.config import AugmentationSection
+from deployments.augmentation_section import AugmentationSection
 
 ALL = "all"
 

@@ -88,8 +88,10 @@ class LiveCall:
 
     def can_retry(self, failure: Failed, backoff_s: float) -> bool:
         """Whether another attempt may follow ``failure`` and would still have time."""
+        has_not_begun = failure.code == "queue_full" and self.worker is None
         return (
             failure.retryable
+            and (self.route.retry or has_not_begun)
             and self._abort_reason is None
             and self.call.attempt < self.route.max_attempts
             and self._deadline - self._clock() > backoff_s

@@ -7,7 +7,7 @@ the first terminal one (:class:`Result` or :class:`Failed`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 PROTOCOL_VERSION = 1
 """Raised when a field changes meaning; workers refuse a call of another version."""
@@ -171,3 +171,34 @@ class EtaReport:
     fraction: float | None
     typical_s: float | None = None
     argument_chars: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A call that waits for somebody's answer.
+
+    Attributes:
+        arguments: As the model wrote them.
+        waiting_s: Seconds since it was asked.
+        remaining_s: Seconds until its deadline.
+    """
+
+    call_id: str
+    session_id: str
+    kind: str
+    arguments: Mapping[str, Any]
+    waiting_s: float
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What somebody says to the question of one call."""
+
+    call_id: str
+    text: str
+
+
+Receipt = Literal["taken", "answered", "unknown"]
+"""What a worker says to an answer: it went to the call, another came before it, or there is no
+such question here."""

@@ -107,19 +107,37 @@ class Dialect:
             trigger: What ended the call, if it was a text.
         """
         around = trigger or self.config
-        body = [
-            token_id for piece in self._without_tags(text) for token_id in self._encode(piece)
-        ]
         return [
             *self._encode(around.result_prefix),
-            *body,
+            *self._body(text),
             *self._encode(around.result_suffix),
         ]
+
+    def cut(self, text: str, limit: int | None) -> str:
+        """``text``, or of a longer one the first ``limit`` tokens or a few less, and a mark.
+
+        Args:
+            text: A result.
+            limit: Most tokens beside the mark; None for any number.
+        """
+        if limit is None or (tokens := len(self._body(text))) <= limit:
+            return text
+        kept = text
+        # Tokens do not say where in the text they end, and some end inside a character.
+        while tokens > limit:
+            kept = kept[: min(len(kept) * limit // tokens, len(kept) - 1)]
+            tokens = len(self._body(kept))
+        return f"{kept}… [cut: limit {limit} tokens]"
 
     def result_text(self, text: str, trigger: TriggerConfig | None = None) -> str:
         """The same as text, for clients that see calls inline."""
         around = trigger or self.config
         return f"{around.result_prefix}{text}{around.result_suffix}"
+
+    def _body(self, text: str) -> list[int]:
+        return [
+            token_id for piece in self._without_tags(text) for token_id in self._encode(piece)
+        ]
 
     def _without_tags(self, text: str) -> list[str]:
         cuts = [match.start() + 1 for match in self._tags.finditer(text)]
