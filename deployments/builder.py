@@ -21,7 +21,7 @@ SHUTDOWN_POLL_S = 0.2
 def build(args: ServeConfig) -> serve.Application:
     """One LLM deployment, and one for each augmentation that does not run inline."""
     workers = {
-        kind: _augmentation(kind, section)
+        kind: worker_application(kind, section)
         for kind, section in args.augmentations.items()
         if not section.inline
     }
@@ -32,7 +32,8 @@ def build(args: ServeConfig) -> serve.Application:
     return application
 
 
-def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
+def worker_application(kind: str, section: AugmentationSection) -> serve.Application:
+    """The deployment of one augmentation that does not run inline."""
     deployment: Any = serve.deployment(AugmentationWorker)
     application: serve.Application = deployment.options(
         name=f"augmentation-{kind}",
