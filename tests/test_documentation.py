@@ -105,6 +105,13 @@ def test_the_yaml_of_the_readme_fits_the_configuration(
     assert [one.end for one in triggers.augmentations["act"].trigger] == ["\n"]
 
 
+def test_the_pool_of_the_documentation_fits_the_configuration() -> None:
+    (source,) = blocks("docs/architecture.md", "yaml")
+    config = ServeConfig.model_validate({"model": "tiny-tools", **yaml.safe_load(source)})
+    pool = config.augmentations["retrieval"]
+    assert pool.autoscaling is not None and pool.autoscaling.target_queue_length == 8
+
+
 def test_the_policy_of_the_documentation_works() -> None:
     (source,) = blocks("docs/policies.md", "python")
     policy = class_in(source, Policy)(seconds=2.5)
