@@ -16,6 +16,7 @@ from rich.table import Table
 from augment_workers.registry import BUILT_IN
 from deployments.config import ServeConfig
 from deployments.local_ray import local_ray
+from deployments.progress import Progress
 from loadtest.augmentations.latency import HEADINGS, measure_kinds, text
 from loadtest.servers import first_application
 
@@ -76,6 +77,8 @@ async def _measure_bus(config: ServeConfig, arguments: argparse.Namespace) -> li
     from deployments.models import resolve
     from loadtest.augmentations.overhead import Sessions
 
+    progress = Progress()
+    progress.step("starting a worker and the engine")
     serve.start(proxy_location="Disabled")
     section = config.augmentations[STAMPED]
     application = worker_application(STAMPED, section)
@@ -88,12 +91,15 @@ async def _measure_bus(config: ServeConfig, arguments: argparse.Namespace) -> li
         engine.attach(routes.bus, config.dialect)
         sessions = Sessions(engine)
         many = arguments.concurrency
-        await sessions.overhead(many, many * 8, arguments.work_s / 5)  # warm-up
+        progress.step("warming up")
+        await sessions.overhead(many, many * 8, arguments.work_s / 5)
         rows: list[_Row] = []
         for concurrency in dict.fromkeys((1, many)):
+            progress.step(f"remote calls, {concurrency} at a time")
             count = arguments.interceptions if concurrency == many else 64
             rows += overhead_rows(await sessions.overhead(concurrency, count, arguments.work_s))
         for concurrency in dict.fromkeys((1, many)):
+            progress.step(f"inline calls, {concurrency} at a time")
             taken = await sessions.inline(concurrency, arguments.interceptions)
             name = f"inline calculator, {concurrency} at a time: call to result"
             rows.append(_row(name, taken, TARGET_INLINE_S, None))

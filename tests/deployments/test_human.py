@@ -49,7 +49,7 @@ def error_of(response):
 def test_a_chat_that_waits_in_between(client, script, http):
     turns = script(f"Well. {QUESTION}", f"And: {call('chatbot', message='Sugar?')}", "Fine.")
     said, asked = [], []
-    for chunk in ask(client, turns, tools=[CHATBOT], stream=True):
+    for chunk in ask(client, turns, tools=[CHATBOT], stream=True, max_tokens=220):
         told = getattr(chunk, "interception", None)
         if told is None:
             said.append(chunk.choices[0].delta.content or "")
