@@ -11,6 +11,7 @@ from pydantic import (
     PositiveInt,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from augment_workers import registry
@@ -164,7 +165,10 @@ class AugmentationSection(Section):
     """One augmentation; its key in the YAML is the name by which the model calls it.
 
     Attributes:
-        type: Which implementation, by its name in the registry of ``augment_workers``.
+        type: Which implementation, by its name in the registry of ``augment_workers``;
+            ``python`` for the one of ``path``.
+        path: ``import.path:Class`` of an ``Augmentation``, with ``type: python``. The path
+            itself as ``type`` means the same.
         options: What the implementation is built with.
         inline: Whether it runs in the LLM replica; for work of microseconds. Otherwise it
             is a Serve deployment of its own, to which the rest of the fields belong.
@@ -186,6 +190,7 @@ class AugmentationSection(Section):
     """
 
     type: str
+    path: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     inline: bool = False
     timeout_s: PositiveFloat = 30.0
@@ -202,6 +207,18 @@ class AugmentationSection(Section):
     env: Environment = Field(default_factory=dict)
     trigger: Triggers = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _python_is_its_path(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or not {"path", "type"} & fields.keys():
+            return fields
+        path, is_python = fields.get("path"), fields.get("type") == "python"
+        if is_python and not path:
+            raise ValueError("type: python needs path: import.path:Class")
+        if path not in (None, fields.get("type")) and not is_python:
+            raise ValueError(f"path: goes with type: python, not {fields.get('type')!r}")
+        return fields | {"type": path} if is_python else fields
+
     @field_validator("type")
     @classmethod
     def _is_an_augmentation(cls, type_name: str) -> str:
@@ -212,18 +229,32 @@ class AugmentationSection(Section):
     @classmethod
     def _fit_the_type(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if "type" in info.data:  # else its own error is enough
-            registry.check_options(info.data["type"], options)
+            registry.declared(info.data["type"], options)
         return options
+
+    @field_validator("inline")
+    @classmethod
+    def _can_be_asked(cls, inline: bool, info: ValidationInfo) -> bool:
+        known = {"type", "options"} <= info.data.keys()
+        if (
+            inline
+            and known
+            and registry.declared(info.data["type"], info.data["options"]) is None
+        ):
+            raise ValueError("its tools are known to a worker alone; leave inline out")
+        return inline
 
     @field_validator("trigger")
     @classmethod
     def _call_the_type(
         cls, triggers: tuple[TriggerConfig, ...], info: ValidationInfo
     ) -> tuple[TriggerConfig, ...]:
-        if "type" in info.data:  # else its own error is enough
-            schema = registry.resolve(info.data["type"]).parameters
+        if {"type", "options"} <= info.data.keys():  # else their own errors are enough
+            spec = registry.declared(info.data["type"], info.data["options"])
             for trigger in triggers:
-                _check_arguments(trigger, schema)
+                if spec is None:
+                    raise ValueError("the names of its tools are not known; use the dialect")
+                _check_arguments(trigger, spec.parameters)
         return triggers
 
 

@@ -46,11 +46,11 @@ class LLMReplica:
         from deployments.server_tools import ServerTools
 
         started_at = time.monotonic()
-        self._tools = ServerTools.of(self._config.augmentations)
+        self._tools = await ServerTools.of(self._config.augmentations, workers)
         model_path = resolve(self._config.model)
         self._engine, self._args = make_engine(self._config, model_path)
         self._routes = AugmentationRoutes(
-            self._config.augmentations, workers, eta_sink=self._engine.push_etas
+            self._config.augmentations, workers, self._tools, eta_sink=self._engine.push_etas
         )
         triggers = {
             name: augmentation.trigger

@@ -26,9 +26,9 @@ def vllm():
 
 
 @pytest.fixture
-def chat(vllm):
+async def chat(vllm):
     section = AugmentationSection(type="calculator")
-    tools = ServerTools.of({"calculator": section, "abacus": section})
+    tools = await ServerTools.of({"calculator": section, "abacus": section})
     return InterceptingChat(vllm, tools, vllm.channels)
 
 

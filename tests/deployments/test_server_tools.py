@@ -5,9 +5,9 @@ from deployments.server_tools import ServerTools, UnknownToolError
 
 
 @pytest.fixture
-def tools():
+async def tools():
     section = AugmentationSection(type="calculator")
-    return ServerTools.of({"calculator": section, "abacus": section})
+    return await ServerTools.of({"calculator": section, "abacus": section})
 
 
 def test_a_tool_is_described_by_its_implementation(tools):
