@@ -122,8 +122,8 @@ class AddressGuard:
 
     def _refusal(self, address: _Address) -> str | None:
         """What is wrong with ``address``; None if it may be connected to."""
-        meant = (address, *_embedded(address))
-        if any(one in network for one in meant for network in self._networks):
+        meant = _meant_by(address)
+        if any(one in network for one in (address, *meant) for network in self._networks):
             return None
         return next((reason for one in meant if (reason := _not_public(one))), None)
 
@@ -132,21 +132,19 @@ def _plain(host: str) -> str:
     return host.strip().rstrip(".").lower()
 
 
-def _embedded(address: _Address) -> list[_Address]:
-    """IPv4 addresses that traffic to an IPv6 address would in the end go to."""
+def _meant_by(address: _Address) -> list[_Address]:
+    """The addresses that traffic to ``address`` concerns; IPv6 can carry it on to IPv4."""
     if isinstance(address, IPv4Address):
-        return []
-    found: list[_Address | None] = [address.ipv4_mapped, address.sixtofour]
-    found += address.teredo or ()
+        return [address]
+    if address.ipv4_mapped is not None:
+        return [address.ipv4_mapped]
     if address in _NAT64:
-        found.append(IPv4Address(int(address) & 0xFFFFFFFF))
-    return [one for one in found if one is not None]
+        return [IPv4Address(int(address) & 0xFFFFFFFF)]
+    return [address] if address.sixtofour is None else [address, address.sixtofour]
 
 
 def _not_public(address: _Address) -> str | None:
     """Why nobody on the internet has this address; None if somebody may have it."""
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return None  # what it means is looked at by itself
     for reason in ("unspecified", "loopback", "link_local", "multicast"):
         if getattr(address, f"is_{reason}"):
             return reason.replace("_", "-")

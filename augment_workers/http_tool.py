@@ -95,10 +95,8 @@ class HttpTool(Augmentation):
         self._max_response_bytes = max_response_bytes
         self._sleep = sleep
         self._secrets = secrets or Secrets()
-        self._headers = {
-            name: self._secrets.fill(f"headers.{name}", text)
-            for name, text in (headers or {}).items()
-        }
+        self._headers = dict(headers or {})
+        self._filled_headers()  # a secret that is missing is missed now
         trust = httpx.create_ssl_context()
         if ca_file is not None:
             trust.load_verify_locations(ca_file)
@@ -151,6 +149,13 @@ class HttpTool(Augmentation):
         """Closes the connections."""
         await self._client.aclose()
 
+    def _filled_headers(self) -> dict[str, str]:
+        # For each request anew: files with secrets are replaced from time to time.
+        return {
+            name: self._secrets.fill(f"headers.{name}", text)
+            for name, text in self._headers.items()
+        }
+
     async def _ask(self, call: Call) -> AsyncGenerator[Progress | Result, None]:
         for attempt in range(1, self._attempts + 1):
             try:
@@ -175,7 +180,7 @@ class HttpTool(Augmentation):
     async def _ask_once(self, call: Call) -> AsyncGenerator[Progress | Result, None]:
         url, body = self._template.fill(call.arguments)
         request = self._client.build_request(
-            self._template.method, url, json=body, headers=self._headers
+            self._template.method, url, json=body, headers=self._filled_headers()
         )
         try:
             async with self._response(request) as response:

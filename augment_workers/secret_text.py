@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from augment_workers.base import AugmentationError
@@ -31,6 +32,9 @@ class Secrets:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self._forms)} values)"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("secrets stay in the process that uses them")
 
     def fill(self, field: str, text: str) -> str:
         """``text`` with the secrets in it.
