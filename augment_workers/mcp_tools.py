@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from augment_workers.mcp_link import McpLink
 
 _log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[\w.:/-]{1,128}", re.ASCII)
+"""A name that a model can write and a prompt can hold."""
 
 
 class McpTools(Augmentation):
@@ -184,6 +188,10 @@ class McpTools(Augmentation):
             if name not in listed:
                 known = ", ".join(listed) or "none"
                 raise AugmentationError(f"has no tool {name!r} (option tools); it has: {known}")
+            if not _NAME.fullmatch(self._prefix + name):
+                raise AugmentationError(
+                    f"has a tool with the name {name!r:.80}; leave it out by the option tools"
+                )
             if (problem := schema_problem(listed[name].input_schema)) is not None:
                 raise AugmentationError(
                     f"has a tool {name!r} whose schema is none: {problem}; leave it out by the "

@@ -62,6 +62,7 @@ class LLMReplica:
             triggers,
             max_parked=self._config.scheduler.max_parked,
         )
+        self._tools = self._tools.defused(self._engine.dialect.plain)
         logger.info("engine ready in %.1f s", time.monotonic() - started_at)
 
     async def __serve_build_asgi_app__(self) -> "FastAPI":
@@ -89,7 +90,7 @@ class LLMReplica:
         app.state.server = SimpleNamespace()  # vLLM's launcher would put uvicorn here
         channels = self._engine.channels
         app.state.openai_serving_chat = InterceptingChat(
-            app.state.openai_serving_chat, self._tools, channels
+            app.state.openai_serving_chat, self._tools, channels, self._engine.dialect.plain
         )
         app.state.openai_serving_completion = InterceptingCompletions(
             app.state.openai_serving_completion, self._tools, channels

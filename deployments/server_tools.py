@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from ray.serve.handle import DeploymentHandle
 
@@ -15,6 +15,18 @@ ALL = "all"
 
 ASK_TIMEOUT_S = 300.0
 """Seconds that a worker has to start and to find out what tools it has."""
+
+
+class Plain(Protocol):
+    """What is used of :class:`~intercept_core.engine.plain_text.PlainText`."""
+
+    def defuse(self, text: str) -> str:
+        """``text`` without what would steer the model."""
+        ...
+
+    def defuse_all(self, value: Any) -> Any:
+        """The same for every text in a JSON value."""
+        ...
 
 
 class UnknownToolError(ValueError):
@@ -90,6 +102,21 @@ class ServerTools:
 
     def __iter__(self) -> Iterator[ServerTool]:
         return iter(self._tools.values())
+
+    def defused(self, plain: Plain) -> "ServerTools":
+        """The same tools, with descriptions that cannot steer the model: some come from
+        servers of others."""
+        return ServerTools(
+            replace(
+                tool,
+                spec=replace(
+                    tool.spec,
+                    description=plain.defuse(tool.description),
+                    parameters=plain.defuse_all(tool.parameters),
+                ),
+            )
+            for tool in self
+        )
 
     def __contains__(self, kind: object) -> bool:
         return kind in self._tools

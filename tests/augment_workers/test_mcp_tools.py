@@ -205,26 +205,21 @@ async def test_secrets_go_to_the_server_and_no_further(
 async def test_a_server_that_dies_is_started_again_by_the_next_call(
     by_command: McpTools,
 ) -> None:
-    (before,) = servers()
-    waiting = asyncio.create_task(failure_of(by_command, "count", steps=1000, step_s=0.05))
-    failed = await failure_of(by_command, "die")
-    assert failed.code == "worker_lost" and not failed.retryable
-    assert "stopped during the call of die" in failed.message
-    assert "stopped during the call of count" in (await waiting).message
     assert await result_of(by_command, "add", a=2, b=2) == "4"
-    (after,) = servers()
-    assert after.pid != before.pid
-    assert (await failure_of(by_command, "look_and_die")).retryable, "it changes nothing"
-
-
-async def test_a_server_that_dies_between_two_calls_costs_none(by_command: McpTools) -> None:
-    assert await result_of(by_command, "add", a=2, b=2) == "4"
-    (server,) = servers()
-    server.kill()
+    (first,) = servers()
+    first.kill()
     async with asyncio.timeout(PATIENCE_S):
         while by_command._link is None or not by_command._link.is_over:
             await asyncio.sleep(0.01)
-    assert await result_of(by_command, "add", a=2, b=2) == "4"
+    assert await result_of(by_command, "add", a=2, b=2) == "4", "no call is lost"
+    (second,) = servers()
+    assert second.pid != first.pid
+    waiting = asyncio.create_task(failure_of(by_command, "count", steps=1000, step_s=0.05))
+    failed = await failure_of(by_command, "die")
+    assert failed.code == "worker_lost" and not failed.retryable, "it may have done its work"
+    assert "stopped during the call of die" in failed.message
+    assert "stopped during the call of count" in (await waiting).message
+    assert (await failure_of(by_command, "look_and_die")).retryable, "it changes nothing"
 
 
 async def test_a_server_at_a_url_that_was_away(journal: Journal) -> None:
