@@ -28,7 +28,7 @@ class StdioServer:
 
     Args:
         command: The program and its arguments.
-        env: Its environment beside ``PATH``, ``HOME`` and the like.
+        env: Gives its environment beside ``PATH``, ``HOME`` and the like, each time anew.
         cwd: The folder in which it runs.
         redact: Takes secrets out of what it writes to its standard error.
     """
@@ -36,20 +36,22 @@ class StdioServer:
     def __init__(
         self,
         command: Sequence[str],
-        env: Mapping[str, str],
+        env: Callable[[], Mapping[str, str]],
         cwd: Path | None,
         redact: Callable[[str], str],
     ) -> None:
-        program, *args = command
-        self._parameters = StdioServerParameters(
-            command=program, args=args, env=dict(env), cwd=cwd
-        )
-        self._log = ServerLog(program, redact)
+        self._program, *self._args = command
+        self._env = env
+        self._cwd = cwd
+        self._log = ServerLog(self._program, redact)
 
     async def open(self, stack: AsyncExitStack) -> AbstractAsyncContextManager[Any]:
         """A transport; what it needs beside itself is closed with ``stack``."""
         error_stream = await stack.enter_async_context(self._log.stream())
-        return stdio_client(self._parameters, errlog=error_stream)
+        parameters = StdioServerParameters(
+            command=self._program, args=self._args, env=dict(self._env()), cwd=self._cwd
+        )
+        return stdio_client(parameters, errlog=error_stream)
 
     def why(self) -> str:
         """What the server said last, as the end of a sentence about its failure."""
@@ -61,11 +63,13 @@ class HttpServer:
 
     Args:
         url: Its endpoint for streamable HTTP.
-        headers: Of every request.
+        headers: Gives the headers of every request, for each connection anew.
         guard: Checks the addresses of its host.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], guard: Guard) -> None:
+    def __init__(
+        self, url: str, headers: Callable[[], Mapping[str, str]], guard: Guard
+    ) -> None:
         self._url = url
         self._headers = headers
         self._guard = guard
@@ -74,7 +78,7 @@ class HttpServer:
         """A transport; what it needs beside itself is closed with ``stack``."""
         client = httpx2.AsyncClient(
             transport=pinned(httpx2.AsyncHTTPTransport(), self._guard),
-            headers=dict(self._headers),
+            headers=dict(self._headers()),
             # A response stays open for as long as a call takes: its deadline is the limit.
             timeout=httpx2.Timeout(30.0, read=None),
             trust_env=False,  # no proxy, whose connections nobody would check

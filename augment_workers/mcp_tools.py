@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -89,12 +89,12 @@ class McpTools(Augmentation):
         if url is None:
             if command is None:
                 raise ValueError("give command or url, one of the two")
-            self._server = StdioServer(
-                [command, *args], self._filled("env", env), cwd, self._secrets.redact
-            )
+            filled = self._filler("env", env or {})
+            self._server = StdioServer([command, *args], filled, cwd, self._secrets.redact)
         else:
-            guard = AddressGuard(allow, resolver)
-            self._server = HttpServer(url, self._filled("headers", headers), guard)
+            filled = self._filler("headers", headers or {})
+            self._server = HttpServer(url, filled, AddressGuard(allow, resolver))
+        filled()  # a secret that is missing is missed now
         self._link: McpLink | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -158,10 +158,10 @@ class McpTools(Augmentation):
         if self._closing:
             await asyncio.wait(self._closing)
 
-    def _filled(self, field: str, texts: Mapping[str, str] | None) -> dict[str, str]:
-        return {
-            name: self._secrets.fill(f"{field}.{name}", text)
-            for name, text in (texts or {}).items()
+    def _filler(self, field: str, texts: Mapping[str, str]) -> Callable[[], dict[str, str]]:
+        """Fills the secrets in when it is called: files with them change from time to time."""
+        return lambda: {
+            name: self._secrets.fill(f"{field}.{name}", text) for name, text in texts.items()
         }
 
     async def _connected(self) -> "tuple[Client, Mapping[str, Tool]]":

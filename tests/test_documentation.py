@@ -105,6 +105,22 @@ def test_the_yaml_of_the_readme_fits_the_configuration(
     assert [one.end for one in triggers.augmentations["act"].trigger] == ["\n"]
 
 
+def test_the_tools_of_the_documentation_fit_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "my_package"
+    package.mkdir()
+    (package / "reverse.py").write_text(blocks("README.md", "python")[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    made = [
+        ServeConfig.model_validate({"model": "tiny-tools", **yaml.safe_load(text)})
+        for text in blocks("docs/augmentations.md", "yaml")
+        if "Reverse" in text or "type: http" in text or "type: mcp" in text
+    ]
+    names = {name for config in made for name in config.augmentations}
+    assert names >= {"forecast", "files", "tickets", "reverse"}
+
+
 def test_the_policy_of_the_documentation_works() -> None:
     (source,) = blocks("docs/policies.md", "python")
     policy = class_in(source, Policy)(seconds=2.5)
