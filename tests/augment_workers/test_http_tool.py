@@ -167,6 +167,13 @@ async def test_an_endless_answer_is_not_read_to_its_end(weather: Weather, url: s
     assert "longer than 100000 bytes" in (await failure_of(made)).message
 
 
+async def test_the_longest_answer(weather: Weather, url: str) -> None:
+    size = len("größer".encode())
+    assert await result_of(tool(f"{url}/raw?kind=text", max_response_bytes=size)) == "größer"
+    failed = await failure_of(tool(f"{url}/raw?kind=text", max_response_bytes=size - 1))
+    assert f"longer than {size - 1} bytes" in failed.message
+
+
 async def test_progress_of_a_stream(weather: Weather, url: str) -> None:
     *progress, result = await events_of(tool(f"{url}/stream", result="now.sky"))
     told = [(e.fraction, e.eta_s) for e in progress if isinstance(e, Progress)]
