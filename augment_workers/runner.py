@@ -2,15 +2,13 @@
 
 import asyncio
 import dataclasses
-import functools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import nullcontext
 from typing import Any
 
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
-
+from augment_workers.arguments import ArgumentCheck
 from augment_workers.base import Augmentation, AugmentationError
 from augment_workers.leases import Lease, Leases, WorkEnded
 from intercept_core.bus.messages import (
@@ -27,6 +25,8 @@ from intercept_core.bus.messages import (
 _log = logging.getLogger(__name__)
 
 MAX_MESSAGE_CHARACTERS = 1000
+_checks: weakref.WeakKeyDictionary[Augmentation, ArgumentCheck] = weakref.WeakKeyDictionary()
+
 CLOSE_TIMEOUT_S = 5.0
 """Seconds that an augmentation has to clean up after a call that did not run to its end."""
 
@@ -141,17 +141,11 @@ def _refusal(augmentation: Augmentation, call: Call) -> Failed | None:
             f"the worker of {call.kind} speaks version {PROTOCOL_VERSION}, the caller version "
             f"{call.version}: deploy both from one release",
         )
-    arguments = dict(call.arguments) if isinstance(call.arguments, Mapping) else call.arguments
-    error = best_match(_validator(type(augmentation)).iter_errors(arguments))
-    if error is None:
-        return None
-    path = "".join(f".{part}" if isinstance(part, str) else f"[{part}]" for part in error.path)
-    return call.failed("bad_arguments", f"arguments{path}: {error.message}")
-
-
-@functools.lru_cache(maxsize=64)
-def _validator(augmentation: type[Augmentation]) -> Draft202012Validator:
-    return Draft202012Validator(augmentation.parameters)
+    check = _checks.get(augmentation)
+    if check is None:
+        check = _checks[augmentation] = ArgumentCheck(augmentation.argument_schema)
+    problem = check.problem_with(call.arguments)
+    return None if problem is None else call.failed("bad_arguments", problem)
 
 
 def _are_artifacts(artifacts: Any) -> bool:

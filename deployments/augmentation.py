@@ -11,6 +11,7 @@ from ray import serve
 from augment_workers import registry
 from augment_workers.answerable import Answerable
 from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
+from augment_workers.base import AugmentationError, ToolSpec
 from augment_workers.leases import Leases
 from augment_workers.runner import execute
 from deployments.admission import Admission, QueueFullError, QueueTimeoutError
@@ -93,6 +94,17 @@ class AugmentationWorker:
             yield call.failed("queue_full", f"{call.kind} is busy: {error}", retryable=True)
         except QueueTimeoutError as error:
             yield call.failed("deadline", f"{call.kind} is busy: {error}")
+
+    async def tools(self) -> dict[str, ToolSpec]:
+        """The tools by name, of an augmentation that must be asked for them.
+
+        Raises:
+            RuntimeError: if it cannot say.
+        """
+        try:
+            return dict(await self._augmentation.tools())
+        except AugmentationError as error:
+            raise RuntimeError(str(error)) from None
 
     async def renew(self, renewal: Renewal) -> None:
         """Extends the leases of the calls that are still here."""

@@ -10,11 +10,12 @@ from pydantic import (
     PositiveInt,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from augment_workers import registry
 from augment_workers.answerable import Answerable
-from augment_workers.base import PoolDefaults
+from augment_workers.base import PoolDefaults, ToolSpec
 from deployments.autoscaling import PoolAutoscalingSection, refuse_both
 from deployments.section import Environment, Section, suggestion
 from intercept_core.engine.trigger_config import TriggerConfig
@@ -34,7 +35,10 @@ class AugmentationSection(Section):
     """One augmentation; its key in the YAML is the name by which the model calls it.
 
     Attributes:
-        type: Which implementation, by its name in the registry of ``augment_workers``.
+        type: Which implementation, by its name in the registry of ``augment_workers``;
+            ``python`` for the one of ``path``.
+        path: ``import.path:Class`` of an ``Augmentation``, with ``type: python``. The path
+            itself as ``type`` means the same.
         options: What the implementation is built with.
         inline: Whether it runs in the LLM replica; for work of microseconds. Otherwise it
             is a Serve deployment of its own, to which the fields from ``lease_s`` on belong.
@@ -63,6 +67,7 @@ class AugmentationSection(Section):
     """
 
     type: str
+    path: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     inline: bool = False
     timeout_s: PositiveFloat = Field(default=None, validate_default=True)
@@ -97,6 +102,18 @@ class AugmentationSection(Section):
         """What workers send at most, who cannot count the model's tokens."""
         return self.result_limit_tokens * CHARACTERS_PER_TOKEN
 
+    @model_validator(mode="before")
+    @classmethod
+    def _python_is_its_path(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or not {"path", "type"} & fields.keys():
+            return fields
+        path, is_python = fields.get("path"), fields.get("type") == "python"
+        if is_python and not path:
+            raise ValueError("type: python needs path: import.path:Class")
+        if path not in (None, fields.get("type")) and not is_python:
+            raise ValueError(f"path: goes with type: python, not {fields.get('type')!r}")
+        return fields | {"type": path} if is_python else fields
+
     @field_validator("type")
     @classmethod
     def _is_an_augmentation(cls, type_name: str) -> str:
@@ -107,7 +124,7 @@ class AugmentationSection(Section):
     @classmethod
     def _fit_the_type(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if "type" in info.data:  # else its own error is enough
-            registry.check_options(info.data["type"], options)
+            registry.declared(info.data["type"], options)
         return options
 
     @field_validator("inline")
@@ -117,6 +134,8 @@ class AugmentationSection(Section):
             raise ValueError(
                 "answers reach a worker from any replica, and nothing that is inline; drop it"
             )
+        if inline and {"type", "options"} <= info.data.keys() and _declared(info) is None:
+            raise ValueError("its tools are known to a worker alone; drop it")
         return inline
 
     @field_validator("timeout_s", "retry", "concurrency", "queue_limit", mode="before")
@@ -129,9 +148,12 @@ class AugmentationSection(Section):
     def _call_the_type(
         cls, triggers: tuple[TriggerConfig, ...], info: ValidationInfo
     ) -> tuple[TriggerConfig, ...]:
-        found = _implementation(info)
-        for trigger in triggers if found is not None else ():
-            _check_arguments(trigger, found.parameters)
+        if {"type", "options"} <= info.data.keys():  # else their own errors are enough
+            spec = _declared(info)
+            for trigger in triggers:
+                if spec is None:
+                    raise ValueError("the names of its tools are not known; use the dialect")
+                _check_arguments(trigger, spec.parameters)
         return triggers
 
     @field_validator(
@@ -182,6 +204,10 @@ class AugmentationSection(Section):
 def _implementation(info: ValidationInfo) -> Any:
     """The class that ``type`` names; None if it names none, which is an error of its own."""
     return registry.resolve(info.data["type"]) if "type" in info.data else None
+
+
+def _declared(info: ValidationInfo) -> ToolSpec | None:
+    return registry.declared(info.data["type"], info.data["options"])
 
 
 def _default(info: ValidationInfo) -> Any:

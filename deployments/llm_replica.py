@@ -53,12 +53,13 @@ class LLMReplica:
         from deployments.server_tools import ServerTools
 
         started_at = time.monotonic()
-        self._tools = ServerTools.of(self._config.augmentations)
+        self._tools = await ServerTools.of(self._config.augmentations, workers)
         model_path = resolve(self._config.model)
         self._engine, self._args = make_engine(self._config, model_path)
         self._routes = AugmentationRoutes(
             self._config.augmentations,
             workers,
+            self._tools,
             eta_sink=self._engine.push_etas,
             artifacts=self._artifacts,
         )
@@ -75,6 +76,7 @@ class LLMReplica:
             triggers,
             max_parked=self._config.scheduler.max_parked,
         )
+        self._tools = self._tools.defused(self._engine.dialect.plain)
         logger.info("engine ready in %.1f s", time.monotonic() - started_at)
 
     async def __serve_build_asgi_app__(self) -> "FastAPI":
@@ -104,10 +106,13 @@ class LLMReplica:
             app.middleware_stack or app.build_middleware_stack()
         )
         app.state.server = SimpleNamespace()  # vLLM's launcher would put uvicorn here
-        common = (self._tools, self._engine.channels, self._config.artifacts.public_url)
-        app.state.openai_serving_chat = InterceptingChat(app.state.openai_serving_chat, *common)
+        common = (self._tools, self._engine.channels)
+        public_url = self._config.artifacts.public_url
+        app.state.openai_serving_chat = InterceptingChat(
+            app.state.openai_serving_chat, *common, self._engine.dialect.plain, public_url
+        )
         app.state.openai_serving_completion = InterceptingCompletions(
-            app.state.openai_serving_completion, *common
+            app.state.openai_serving_completion, *common, public_url
         )
         return app
 

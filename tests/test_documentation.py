@@ -30,6 +30,13 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
+def examples_of_the_six_kinds() -> list[dict[str, Any]]:
+    """The configurations of docs/augmentations.md before those of one's own tools."""
+    page = (ROOT / "docs/augmentations.md").read_text()
+    count = len(re.findall(r"```yaml", page[: page.index("\n## Your own tools")]))
+    return list(map(yaml.safe_load, blocks("docs/augmentations.md", "yaml")[:count]))
+
+
 def class_in(source: str, base: type) -> Any:
     names: dict[str, Any] = {"__name__": "example"}
     exec(compile(source, "example", "exec"), names)
@@ -109,7 +116,7 @@ def test_the_yaml_of_the_readme_fits_the_configuration(
 
 @pytest.mark.parametrize(
     "block",
-    list(map(yaml.safe_load, blocks("docs/augmentations.md", "yaml"))),
+    examples_of_the_six_kinds(),
     ids=lambda block: next(iter(block["augmentations"])),
 )
 def test_the_production_backends_fit_the_configuration(block: dict[str, Any]) -> None:
@@ -122,7 +129,7 @@ def test_every_kind_of_the_table_has_an_example() -> None:
     page = (ROOT / "docs/augmentations.md").read_text()
     table, _ = page.split("\n\nResults are", 1)
     kinds = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
-    examples = map(yaml.safe_load, blocks("docs/augmentations.md", "yaml"))
+    examples = examples_of_the_six_kinds()
     assert kinds == {kind for example in examples for kind in example["augmentations"]}
     assert len(kinds) == 6
 
@@ -132,6 +139,22 @@ def test_the_pool_of_the_documentation_fits_the_configuration() -> None:
     config = ServeConfig.model_validate({"model": "tiny-tools", **yaml.safe_load(source)})
     pool = config.augmentations["retrieval"]
     assert pool.autoscaling is not None and pool.autoscaling.target_queue_length == 8
+
+
+def test_the_tools_of_the_documentation_fit_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "my_package"
+    package.mkdir()
+    (package / "reverse.py").write_text(blocks("README.md", "python")[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    made = [
+        ServeConfig.model_validate({"model": "tiny-tools", **yaml.safe_load(text)})
+        for text in blocks("docs/augmentations.md", "yaml")
+        if "Reverse" in text or "type: http" in text or "type: mcp" in text
+    ]
+    names = {name for config in made for name in config.augmentations}
+    assert names >= {"forecast", "files", "tickets", "reverse"}
 
 
 def test_the_policy_of_the_documentation_works() -> None:

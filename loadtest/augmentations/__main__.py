@@ -75,6 +75,7 @@ async def _measure_bus(config: ServeConfig, arguments: argparse.Namespace) -> li
     from deployments.builder import worker_application
     from deployments.engine_factory import make_engine
     from deployments.models import resolve
+    from deployments.server_tools import ServerTools
     from loadtest.augmentations.overhead import Sessions
 
     progress = Progress()
@@ -84,9 +85,9 @@ async def _measure_bus(config: ServeConfig, arguments: argparse.Namespace) -> li
     application = worker_application(STAMPED, section)
     handle = serve.run(application, name=STAMPED, route_prefix=None)
     engine, _ = make_engine(config, resolve(config.model))
-    routes = AugmentationRoutes(
-        config.augmentations, {STAMPED: handle}, eta_sink=engine.push_etas
-    )
+    workers = {STAMPED: handle}
+    tools = await ServerTools.of(config.augmentations, workers)
+    routes = AugmentationRoutes(config.augmentations, workers, tools, eta_sink=engine.push_etas)
     try:
         engine.attach(routes.bus, config.dialect)
         sessions = Sessions(engine)

@@ -36,7 +36,16 @@ class BadSchema(Configured):
 
 
 def test_built_in_types() -> None:
-    assert {"alfworld", "calculator", "chatbot", "retrieval", "speech"} <= set(BUILT_IN)
+    assert {
+        "alfworld",
+        "calculator",
+        "chatbot",
+        "http",
+        "image",
+        "mcp",
+        "retrieval",
+        "speech",
+    } == (set(BUILT_IN))
     for name in BUILT_IN:
         assert resolve(name).kind == name
     assert isinstance(create("calculator"), Calculator)
