@@ -36,7 +36,7 @@ class BadSchema(Configured):
 
 
 def test_built_in_types() -> None:
-    assert set(BUILT_IN) == {"calculator", "retrieval"}
+    assert set(BUILT_IN) == {"calculator", "retrieval", "speech"}
     for name in BUILT_IN:
         assert resolve(name).kind == name
     assert isinstance(create("calculator"), Calculator)
