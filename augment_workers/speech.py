@@ -111,7 +111,7 @@ class Speech(Augmentation):
 
     async def close(self) -> None:
         """Frees the engine."""
-        self._engine.close()
+        await self._engine.close()
 
 
 def _printable(text: str) -> str:

@@ -58,6 +58,7 @@ class Bark(SpeechEngine):
         history = 0 if self._voice is None else self._voice["fine_prompt"].shape[-1]
         self._planner = Planner(self._model.generation_config, history)
         self._step_times = StepTimes(_STEP_GUESSES_S)
+        self._closed = threading.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bark")
         _log.info("Speech is made by %s on %s.", self._options.model, device)
 
@@ -65,12 +66,15 @@ class Bark(SpeechEngine):
         """See :meth:`SpeechEngine.synthesize`."""
         loop = asyncio.get_running_loop()
         news: asyncio.Queue[Advance | None] = asyncio.Queue()
-        stop = threading.Event()
+        left = threading.Event()
 
         def report(advance: Advance) -> None:
             loop.call_soon_threadsafe(news.put_nowait, advance)
 
-        work = loop.run_in_executor(self._thread, self._speak, text, report, stop)
+        def is_left() -> bool:
+            return left.is_set() or self._closed.is_set()
+
+        work = loop.run_in_executor(self._thread, self._speak, text, report, is_left)
         work.add_done_callback(lambda _: news.put_nowait(None))
         try:
             while (advance := await news.get()) is not None:
@@ -78,20 +82,21 @@ class Bark(SpeechEngine):
             yield await work
         finally:
             # The thread ends at its next step; a text that still waits never begins.
-            stop.set()
+            left.set()
             work.cancel()
 
-    def close(self) -> None:
-        """Waits for the thread; what still waited for it is dropped."""
-        self._thread.shutdown(cancel_futures=True)
+    async def close(self) -> None:
+        """See :meth:`SpeechEngine.close`."""
+        self._closed.set()
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
 
     def _speak(
-        self, text: str, report: Callable[[Advance], None], stop: threading.Event
+        self, text: str, report: Callable[[Advance], None], is_left: Callable[[], bool]
     ) -> Recording:
         pieces = split(text, self._options.piece_characters)
         plans = [self._planner.guess(piece) for piece in pieces]
         progress = StageProgress(plans, self._step_times, self._clock)
-        watch = Watch(progress, self._planner, report, stop)
+        watch = Watch(progress, self._planner, report, is_left)
         rate_hz = self._model.generation_config.sample_rate
         pause = bytes(SAMPLE_BYTES * int(rate_hz * self._options.pause_s))
         return Recording(pause.join(self._generate(piece, watch) for piece in pieces), rate_hz)

@@ -1,7 +1,6 @@
 """The steps of Bark: how many there will be, and a look at each of them."""
 
 import math
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -54,19 +53,26 @@ class Planner:
 
 
 class Watch:
-    """Sees every step of the model: reports it, and stops the model when nobody waits."""
+    """Sees every step of the model: reports it, and stops the model when nobody waits.
+
+    Args:
+        progress: Of the call.
+        planner: Knows how many steps there will be.
+        report: Is told after each step, in the model's thread.
+        is_left: Says whether nobody waits for the speech any more.
+    """
 
     def __init__(
         self,
         progress: StageProgress,
         planner: Planner,
         report: Callable[[Advance], None],
-        stop: threading.Event,
+        is_left: Callable[[], bool],
     ) -> None:
         self._progress = progress
         self._planner = planner
         self._report = report
-        self._stop = stop
+        self._is_left = is_left
         self._tokens = 0
 
     def begin_piece(self) -> None:
@@ -74,7 +80,7 @@ class Watch:
         self._tokens = 0
 
     def step(self, stage: str) -> None:
-        if self._stop.is_set():
+        if self._is_left():
             raise Stopped("nobody waits for this text any more")
         done = self._progress.step(stage)
         if stage == "semantic":

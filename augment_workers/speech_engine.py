@@ -66,6 +66,6 @@ class SpeechEngine(ABC):
             AugmentationError: when the engine fails.
         """
 
-    def close(self) -> None:
-        """Frees what the engine holds."""
+    async def close(self) -> None:
+        """Stops what still runs and frees what the engine holds."""
         return None

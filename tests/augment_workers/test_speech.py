@@ -39,7 +39,7 @@ class FakeEngine(SpeechEngine):
         finally:
             self.open -= 1
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.closed = True
 
 

@@ -10,6 +10,7 @@ from tiny_bark import SEMANTIC_TOKENS, VOICE, make_tiny_bark
 from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from augment_workers.registry import create
 from augment_workers.speech_bark import Bark, split
+from augment_workers.speech_bark_steps import Stopped
 from augment_workers.speech_engine import Advance, Recording
 from augment_workers.speech_options import BarkOptions
 from intercept_core.bus.messages import Call, Progress, Result
@@ -65,7 +66,7 @@ def clock() -> Clock:
 def bark(folder: Path, clock: Clock) -> Iterator[Bark]:
     engine = Bark(options=BarkOptions(model=str(folder)), clock=clock)
     yield engine
-    engine.close()
+    asyncio.run(engine.close())
 
 
 async def speak(engine: Bark, text: str) -> tuple[list[Advance], Recording]:
@@ -95,7 +96,7 @@ async def test_a_long_text_is_spoken_in_pieces(folder: Path) -> None:
     options = BarkOptions(model=str(folder), piece_characters=20, pause_s=0.5)
     engine = Bark(options=options)
     advances, recording = await speak(engine, "One sentence. Then another one. And a third.")
-    engine.close()
+    await engine.close()
     assert len(advances) == 3 * STEPS
     assert advances[STEPS].fraction < 0.9
     assert recording.duration_s == pytest.approx(3 * FRAMES / 75 + 2 * 0.5)
@@ -106,7 +107,7 @@ async def test_a_long_text_is_spoken_in_pieces(folder: Path) -> None:
 async def test_a_preset_gives_the_voice(folder: Path) -> None:
     engine = Bark(VOICE, BarkOptions(model=str(folder), dtype="bfloat16"))
     advances, recording = await speak(engine, "hello there")
-    engine.close()
+    await engine.close()
     assert recording.duration_s == pytest.approx(FRAMES / 75)
     # The example of the voice is computed along: the third transformer passes twice.
     assert len(advances) == STEPS + 6
@@ -141,6 +142,21 @@ async def test_a_text_that_waits_for_its_turn_is_never_begun(bark: Bark, clock: 
     advances, _ = await first
     assert len(advances) == STEPS
     assert clock.looks == BEGINNING + STEPS
+
+
+async def test_closing_the_engine_stops_the_model(folder: Path) -> None:
+    clock = Clock()
+    clock.hold_at(BEGINNING + 3)
+    engine = Bark(options=BarkOptions(model=str(folder)), clock=clock)
+    task = asyncio.create_task(speak(engine, "hello there"))
+    assert await asyncio.to_thread(clock.holding.wait, 60)
+    closing = asyncio.create_task(engine.close())
+    await asyncio.sleep(0)
+    clock.go_on()
+    await closing
+    with pytest.raises(Stopped):
+        await task
+    assert clock.looks == BEGINNING + 3
 
 
 async def test_the_augmentation_loads_it_from_its_options(
