@@ -15,7 +15,7 @@ BUILT_IN: Mapping[str, str] = {
     "calculator": "augment_workers.calculator:Calculator",
     "image": "augment_workers.image:Image",
     "retrieval": "augment_workers.retrieval:Retrieval",
-    "speech": "augment_workers.speech:Speech",
+    "speech": "augment_workers.speech.augmentation:Speech",
 }
 """Where each built-in augmentation is; imported only by the process that needs it."""
 

@@ -8,8 +8,8 @@ import pytest
 from ray import serve
 from ray.serve.config import RequestRouterConfig
 
-from augment_workers import speech_espeak_process
 from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
+from augment_workers.speech import espeak_process
 from deployments.augmentation import AugmentationWorker
 from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.messages import Failed, Result
@@ -66,7 +66,7 @@ def speaking():
     found = []
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
-        if speech_espeak_process.__file__ in command and PITCH in command:
+        if espeak_process.__file__ in command and PITCH in command:
             found.append(process)
     return found
 

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from transformers import AutoProcessor, BarkModel
 
-from augment_workers.speech_bark_steps import EveryStep, Planner, Watch
-from augment_workers.speech_engine import SAMPLE_BYTES, Advance, Recording, SpeechEngine
-from augment_workers.speech_options import BarkOptions
-from augment_workers.speech_stages import StageProgress, StepTimes
+from augment_workers.speech.bark_steps import EveryStep, Planner, Watch
+from augment_workers.speech.engine import SAMPLE_BYTES, Advance, Recording, SpeechEngine
+from augment_workers.speech.options import BarkOptions
+from augment_workers.speech.stages import StageProgress, StepTimes
 
 _log = logging.getLogger(__name__)
 

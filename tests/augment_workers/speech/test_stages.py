@@ -1,6 +1,6 @@
 import pytest
 
-from augment_workers.speech_stages import StageProgress, StepTimes
+from augment_workers.speech.stages import StageProgress, StepTimes
 
 GUESSES_S = {"draft": 1.0, "polish": 4.0}
 PLAN = {"draft": 4, "polish": 2}

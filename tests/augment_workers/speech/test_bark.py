@@ -9,10 +9,10 @@ from tiny_bark import SEMANTIC_TOKENS, VOICE, make_tiny_bark
 
 from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from augment_workers.registry import create
-from augment_workers.speech_bark import Bark, split
-from augment_workers.speech_bark_steps import Stopped
-from augment_workers.speech_engine import Advance, Recording
-from augment_workers.speech_options import BarkOptions
+from augment_workers.speech.bark import Bark, split
+from augment_workers.speech.bark_steps import Stopped
+from augment_workers.speech.engine import Advance, Recording
+from augment_workers.speech.options import BarkOptions
 from intercept_core.bus.messages import Call, Progress, Result
 
 MakeCall = Callable[..., Call]

@@ -9,15 +9,15 @@ import psutil
 import pytest
 from pocketsphinx import Decoder  # type: ignore[import-untyped]
 
-from augment_workers import speech_espeak_process
 from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from augment_workers.base import AugmentationError
 from augment_workers.leases import Leases
 from augment_workers.runner import execute
-from augment_workers.speech import Speech
-from augment_workers.speech_engine import Advance, Recording
-from augment_workers.speech_espeak import Espeak
-from augment_workers.speech_options import EspeakOptions
+from augment_workers.speech import espeak_process
+from augment_workers.speech.augmentation import Speech
+from augment_workers.speech.engine import Advance, Recording
+from augment_workers.speech.espeak import Espeak
+from augment_workers.speech.options import EspeakOptions
 from intercept_core.bus.messages import Accepted, Call, Failed, Progress
 
 MakeCall = Callable[..., Call]
@@ -42,8 +42,7 @@ def speaking() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process().children()
-        if child.status() == psutil.STATUS_ZOMBIE
-        or speech_espeak_process.__file__ in child.cmdline()
+        if child.status() == psutil.STATUS_ZOMBIE or espeak_process.__file__ in child.cmdline()
     ]
 
 

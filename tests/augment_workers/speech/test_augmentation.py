@@ -11,9 +11,9 @@ from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from augment_workers.base import AugmentationError
 from augment_workers.registry import RegistryError, check_options, create
 from augment_workers.runner import execute
-from augment_workers.speech import Speech
-from augment_workers.speech_engine import Advance, Recording, SpeechEngine
-from augment_workers.speech_options import BarkOptions, EspeakOptions
+from augment_workers.speech.augmentation import Speech
+from augment_workers.speech.engine import Advance, Recording, SpeechEngine
+from augment_workers.speech.options import BarkOptions, EspeakOptions
 from intercept_core.bus.messages import Accepted, Call, Event, Failed, Progress, Result
 
 MakeCall = Callable[..., Call]

@@ -4,7 +4,7 @@ import wave
 
 import pytest
 
-from augment_workers.speech_engine import Recording
+from augment_workers.speech.engine import Recording
 
 
 def test_a_recording_becomes_a_wav_file() -> None:

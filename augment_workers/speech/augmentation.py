@@ -9,8 +9,8 @@ from pydantic import Field
 
 from augment_workers.artifacts import ArtifactStore
 from augment_workers.base import Augmentation, AugmentationError
-from augment_workers.speech_engine import Recording, SpeechEngine
-from augment_workers.speech_options import BarkOptions, EspeakOptions
+from augment_workers.speech.engine import Recording, SpeechEngine
+from augment_workers.speech.options import BarkOptions, EspeakOptions
 from intercept_core.bus.messages import Call, Event
 
 
@@ -60,12 +60,12 @@ class Speech(Augmentation):
     ) -> None:
         match engine:
             case "espeak":
-                from augment_workers.speech_espeak import Espeak
+                from augment_workers.speech.espeak import Espeak
 
                 self._engine: SpeechEngine = Espeak(voice or "en-us", espeak)
             case "bark":
                 # Imports torch.
-                from augment_workers.speech_bark import Bark
+                from augment_workers.speech.bark import Bark
 
                 self._engine = Bark(voice, bark)
             case _:

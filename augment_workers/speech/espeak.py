@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable
 
-from augment_workers import speech_espeak_process
 from augment_workers.base import AugmentationError
-from augment_workers.speech_engine import Advance, Recording, SpeechEngine
-from augment_workers.speech_espeak_process import FRAME, SAMPLE_RATE
-from augment_workers.speech_options import EspeakOptions
+from augment_workers.speech import espeak_process
+from augment_workers.speech.engine import Advance, Recording, SpeechEngine
+from augment_workers.speech.espeak_process import FRAME, SAMPLE_RATE
+from augment_workers.speech.options import EspeakOptions
 
 _START_TIMEOUT_S = 30.0
 
@@ -80,7 +80,7 @@ def _command(voice: str, options: EspeakOptions) -> tuple[str, ...]:
         ) from None
     return (
         # The script needs the standard library alone: without site packages it starts fast.
-        *(sys.executable, "-I", "-S", speech_espeak_process.__file__),
+        *(sys.executable, "-I", "-S", espeak_process.__file__),
         *("--library", espeakng_loader.get_library_path()),
         *("--data", espeakng_loader.get_data_path()),
         *("--voice", voice),

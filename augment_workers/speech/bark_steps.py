@@ -12,8 +12,8 @@ from transformers.models.bark.generation_configuration_bark import (
     BarkSemanticGenerationConfig,
 )
 
-from augment_workers.speech_engine import Advance
-from augment_workers.speech_stages import Plan, StageProgress
+from augment_workers.speech.engine import Advance
+from augment_workers.speech.stages import Plan, StageProgress
 
 _CHARACTERS_PER_S = 15.0
 """Of English, as it is spoken: guesses the number of semantic tokens."""
