@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from augment_workers import registry
 from augment_workers.artifact_files import ArtifactFiles
 from augment_workers.base import Augmentation
 from augment_workers.runner import execute
@@ -104,6 +105,26 @@ def test_the_yaml_of_the_readme_fits_the_configuration(
     assert workers.swap is not None and workers.swap.host_memory_gib == 16
     assert workers.augmentations["reverse"].num_replicas == 2
     assert [one.end for one in triggers.augmentations["act"].trigger] == ["\n"]
+
+
+@pytest.mark.parametrize(
+    "block",
+    map(yaml.safe_load, blocks("docs/augmentations.md", "yaml")),
+    ids=lambda block: next(iter(block["augmentations"])),
+)
+def test_the_production_backends_fit_the_configuration(block: dict[str, Any]) -> None:
+    args = ServeConfig.model_validate({"model": "tiny-tools", **block})
+    (kind,) = args.augmentations
+    assert registry.resolve(args.augmentations[kind].type).kind == kind
+
+
+def test_every_kind_of_the_table_has_an_example() -> None:
+    page = (ROOT / "docs/augmentations.md").read_text()
+    table, _ = page.split("\n\nResults are", 1)
+    kinds = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    examples = map(yaml.safe_load, blocks("docs/augmentations.md", "yaml"))
+    assert kinds == {kind for example in examples for kind in example["augmentations"]}
+    assert len(kinds) == 6
 
 
 def test_the_policy_of_the_documentation_works() -> None:

@@ -81,11 +81,8 @@ def _command(voice: str, options: EspeakOptions) -> tuple[str, ...]:
     return (
         # The script needs the standard library alone: without site packages it starts fast.
         *(sys.executable, "-I", "-S", espeak_process.__file__),
-        *("--library", espeakng_loader.get_library_path()),
-        *("--data", espeakng_loader.get_data_path()),
-        *("--voice", voice),
-        *("--words-per-minute", str(options.words_per_minute)),
-        *("--pitch", str(options.pitch)),
+        *(espeakng_loader.get_library_path(), espeakng_loader.get_data_path()),
+        *(voice, str(options.words_per_minute), str(options.pitch)),
     )
 
 

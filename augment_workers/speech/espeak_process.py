@@ -8,7 +8,6 @@ The output is the sample rate, then frames: how many characters of the text have
 spoken, how many bytes of samples follow, and these samples.
 """
 
-import argparse
 import ctypes
 import struct
 import sys
@@ -49,28 +48,21 @@ _Callback = ctypes.CFUNCTYPE(
 )
 
 
-def main(arguments: list[str]) -> int:
+def main(library: str, data: str, voice: str, words_per_minute: str, pitch: str) -> int:
     """Speaks what is on standard input; the exit status says whether it worked."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--voice", required=True)
-    parser.add_argument("--words-per-minute", type=int, required=True)
-    parser.add_argument("--pitch", type=int, required=True)
-    options = parser.parse_args(arguments)
-    espeak = ctypes.CDLL(options.library)
+    espeak = ctypes.CDLL(library)
     rate_hz = espeak.espeak_Initialize(
-        _AUDIO_OUTPUT_SYNCHRONOUS, _CHUNK_MS, options.data.encode(), _INITIALIZE_DONT_EXIT
+        _AUDIO_OUTPUT_SYNCHRONOUS, _CHUNK_MS, data.encode(), _INITIALIZE_DONT_EXIT
     )
     if rate_hz <= 0:
-        return _fail(f"eSpeak NG's data in {options.data} cannot be read")
-    if espeak.espeak_SetVoiceByName(options.voice.encode()) != _EE_OK:
+        return _fail(f"eSpeak NG's data in {data} cannot be read")
+    if espeak.espeak_SetVoiceByName(voice.encode()) != _EE_OK:
         return _fail(
-            f"eSpeak NG has no voice {options.voice!r}; voices are named by language, such "
+            f"eSpeak NG has no voice {voice!r}; voices are named by language, such "
             "as en-us, en-gb, de, fr, and variants such as en-us+f3"
         )
-    espeak.espeak_SetParameter(_RATE, options.words_per_minute, 0)
-    espeak.espeak_SetParameter(_PITCH, options.pitch, 0)
+    espeak.espeak_SetParameter(_RATE, int(words_per_minute), 0)
+    espeak.espeak_SetParameter(_PITCH, int(pitch), 0)
     text = sys.stdin.buffer.read().decode()
     sys.stdout.buffer.write(SAMPLE_RATE.pack(rate_hz))
     sys.stdout.buffer.flush()
@@ -114,4 +106,4 @@ def _fail(reason: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))
