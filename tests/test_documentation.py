@@ -109,7 +109,7 @@ def test_the_yaml_of_the_readme_fits_the_configuration(
 
 @pytest.mark.parametrize(
     "block",
-    map(yaml.safe_load, blocks("docs/augmentations.md", "yaml")),
+    list(map(yaml.safe_load, blocks("docs/augmentations.md", "yaml"))),
     ids=lambda block: next(iter(block["augmentations"])),
 )
 def test_the_production_backends_fit_the_configuration(block: dict[str, Any]) -> None:

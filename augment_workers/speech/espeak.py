@@ -88,9 +88,15 @@ def _command(voice: str, options: EspeakOptions) -> tuple[str, ...]:
 
 def _try_out(command: tuple[str, ...]) -> None:
     """Speaks a word, so that a wrong voice or a broken library stops the deployment."""
-    tried = subprocess.run(
-        command, input=b"yes", capture_output=True, check=False, timeout=_START_TIMEOUT_S
-    )
+    try:
+        tried = subprocess.run(
+            command, input=b"yes", capture_output=True, check=False, timeout=_START_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(
+            f"speech: eSpeak NG did not say a word within {_START_TIMEOUT_S:g} s; give the "
+            "machine less to do, or choose another options.engine"
+        ) from None
     if tried.returncode:
         complaint = tried.stderr.decode(errors="replace").strip().splitlines()
         reason = complaint[-1] if complaint else f"eSpeak NG ended with {tried.returncode}"
