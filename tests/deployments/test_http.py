@@ -15,6 +15,7 @@ from random_llama import write_random_llama
 from ray import serve
 from ray.serve._private.api import serve_start
 from ray.serve.schema import ServeDeploySchema
+from recognizer import spoken_digits
 from transformers import AutoTokenizer
 
 from deployments.builder import build
@@ -30,6 +31,7 @@ PYTHONPATH = ":".join(map(str, (HERE, HERE.parent / "support", HERE.parents[1]))
 TEMPLATE = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
 CALCULATOR = {"type": "function", "function": {"name": "calculator"}}
 NOTES = {"type": "function", "function": {"name": "notes"}}
+SPEECH = {"type": "function", "function": {"name": "speech"}}
 SCRIPTED = {"type": "function", "function": {"name": "scripted"}}
 WEATHER = {"type": "function", "function": {"name": "weather"}}
 
@@ -77,6 +79,7 @@ def base_url(ray_session, folder, journal):
                     "type": "notes_augmentation:Notes",
                     "env": {"PYTHONPATH": PYTHONPATH},
                 },
+                "speech": {"type": "speech"},
             },
             "artifacts": {"url": str(folder / "artifacts")},
         }
@@ -275,6 +278,17 @@ def test_a_file_that_a_call_made_is_fetched_by_its_url(client, script, base_url,
     assert httpx.get(artifact["url"].replace("notes-", "other-")).status_code == 404
 
 
+def test_what_the_model_says_is_heard_by_the_client(client, script):
+    text = "four seven one nine"
+    response = ask(client, script(call("speech", text=text), "Done."), tools=[SPEECH])
+    (told,) = response.interceptions
+    (artifact,) = told["artifacts"]
+    assert re.fullmatch(rf"Speech saved as {artifact['name']} \(\d\.\d s\)\.", told["result"])
+    fetched = httpx.get(artifact["url"])
+    assert fetched.headers["content-type"] == "audio/wav"
+    assert spoken_digits(fetched.content) == text
+
+
 def complete(client, extra_body, **fields):
     return client.completions.create(
         model=MODEL,
@@ -332,7 +346,9 @@ def test_completions_without_augmentations(client, script):
 
 
 def test_an_unknown_augmentation_is_a_400_that_names_the_known(client, script):
-    with pytest.raises(openai.BadRequestError, match="it has: calculator, scripted, notes"):
+    with pytest.raises(
+        openai.BadRequestError, match="it has: calculator, scripted, notes, speech"
+    ):
         ask(client, script("x", augmentations="calculater"), tools=openai.NOT_GIVEN)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pocketsphinx import Decoder  # type: ignore[import-untyped]
+from recognizer import spoken_digits
 
 from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from augment_workers.base import AugmentationError
@@ -22,7 +22,6 @@ from intercept_core.bus.messages import Accepted, Call, Failed, Progress
 
 MakeCall = Callable[..., Call]
 
-DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 LONG = "The meeting is moved to three o'clock on Friday, in the small room. " * 200
 
 
@@ -46,33 +45,13 @@ def speaking() -> list[psutil.Process]:
     ]
 
 
-def resampled(recording: Recording, rate_hz: int) -> bytes:
-    samples = array("h", recording.samples)
-    step = recording.sample_rate_hz / rate_hz
-    return array(
-        "h", [samples[int(i * step)] for i in range(int(len(samples) / step))]
-    ).tobytes()
-
-
-def recognized_digits(recording: Recording) -> str:
-    """What another program hears, when it knows that it will be digits."""
-    decoder = Decoder(samprate=16000, loglevel="FATAL", lm=None)
-    grammar = f"#JSGF V1.0;\ngrammar digits;\npublic <digits> = ({' | '.join(DIGITS)})+;"
-    decoder.add_jsgf_string("digits", grammar)
-    decoder.activate_search("digits")
-    decoder.start_utt()
-    decoder.process_raw(resampled(recording, 16000), full_utt=True)
-    decoder.end_utt()
-    return str(decoder.hyp().hypstr)
-
-
 @pytest.mark.parametrize(
     "text",
     ["three one four one five nine", "two seven one eight two eight", "six zero nine four"],
 )
 async def test_a_recognizer_understands_it(espeak: Espeak, text: str) -> None:
     _, recording = await speak(espeak, text)
-    assert recognized_digits(recording) == text
+    assert spoken_digits(recording.to_wav()) == text
 
 
 async def test_it_sounds_like_speech(espeak: Espeak) -> None:
