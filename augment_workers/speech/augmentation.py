@@ -89,6 +89,8 @@ class Speech(Augmentation):
                 "be spoken at once; shorten it, or say it in parts",
                 code="bad_arguments",
             )
+        if not text:
+            raise _unpronounceable()
         recording = Recording(b"", 1)
         due_s = self._clock() + self._progress_interval_s
         async with aclosing(self._engine.synthesize(text)) as steps:
@@ -99,10 +101,7 @@ class Speech(Augmentation):
                     due_s = now_s + self._progress_interval_s
                     yield call.progress(step.fraction, step.eta_s)
         if not any(recording.samples):
-            raise AugmentationError(
-                "there is nothing in the text that can be pronounced; give words",
-                code="bad_arguments",
-            )
+            raise _unpronounceable()
         artifact = await self._artifacts.put(self.kind, "wav", recording.to_wav())
         yield call.result(
             f"Speech saved as {artifact.name} ({recording.duration_s:.1f} s).",
@@ -112,6 +111,13 @@ class Speech(Augmentation):
     async def close(self) -> None:
         """Frees the engine."""
         await self._engine.close()
+
+
+def _unpronounceable() -> AugmentationError:
+    return AugmentationError(
+        "there is nothing in the text that can be pronounced; give words",
+        code="bad_arguments",
+    )
 
 
 def _printable(text: str) -> str:

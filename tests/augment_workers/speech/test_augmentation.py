@@ -131,6 +131,15 @@ async def test_silence_is_an_error(
     assert not list(tmp_path.rglob("*.wav"))
 
 
+async def test_control_characters_alone_are_an_error(
+    store: ArtifactFiles, make_call: MakeCall
+) -> None:
+    engine = FakeEngine()
+    with pytest.raises(AugmentationError, match="give words"):
+        await say(Speech(store, engine), make_call, "\x01\0")
+    assert engine.texts == []
+
+
 @pytest.mark.parametrize("arguments", [{}, {"text": ""}, {"text": " \n"}, {"text": 5}])
 async def test_arguments_that_are_no_text_are_refused(
     arguments: dict[str, Any], store: ArtifactFiles, make_call: MakeCall
