@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from augment_workers.address_guard import AddressGuard, Resolver
 from augment_workers.arguments import schema_problem
-from augment_workers.base import Augmentation, AugmentationError, ToolSpec
+from augment_workers.base import Augmentation, AugmentationError, PoolDefaults, ToolSpec
 from augment_workers.http_answer import LimitedStream, ResultPath, read_events, read_reason
 from augment_workers.http_request import IDEMPOTENT, Method, RequestTemplate, Send
 from augment_workers.pinned_transport import pinned
@@ -65,6 +65,8 @@ class HttpTool(Augmentation):
     """
 
     kind = "http"
+    # Nobody but the operator knows what must not be done twice.
+    defaults = PoolDefaults(retry=False)
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from augment_workers.address_guard import AddressGuard, Resolver
 from augment_workers.arguments import ArgumentCheck, schema_problem
-from augment_workers.base import Augmentation, AugmentationError, ToolSpec
+from augment_workers.base import Augmentation, AugmentationError, PoolDefaults, ToolSpec
 from augment_workers.http_request import checked_host
 from augment_workers.secret_text import Secrets
 from intercept_core.bus.messages import Call, Event
@@ -58,6 +58,9 @@ class McpTools(Augmentation):
     description = "Tools of an MCP server."
     parameters: ClassVar[dict[str, Any]] = {"type": "object"}
     typical_duration_s = 1.0
+    # Nobody but the operator knows what must not be done twice.
+    defaults = PoolDefaults(retry=False)
+    keeps_sessions = True  # each worker has its server, and that may remember
 
     def __init__(
         self,

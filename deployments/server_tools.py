@@ -152,7 +152,7 @@ async def _tools_of(
     worker: DeploymentHandle[Any] | None,
     timeout_s: float,
 ) -> list[ServerTool]:
-    spec = registry.declared(section.type, section.options)
+    spec = registry.declared(section.type, section.all_options)
     if spec is not None:
         return [ServerTool(name, name, spec)]
     if worker is None:

@@ -146,3 +146,75 @@ def test_an_unknown_type_is_the_only_mistake():
 def test_results_are_bounded_for_workers_that_cannot_count_tokens():
     found = section(result_limit_tokens=100)
     assert found.result_limit_chars >= 100 * 4
+
+
+FORECAST = {
+    "url": "https://weather.example/{city}",
+    "description": "The weather.",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+
+
+MCP = {"command": "a-server"}
+
+
+def test_python_names_a_class_by_its_path():
+    path = "augment_workers.calculator:Calculator"
+    section = AugmentationSection(type="python", path=path, inline=True)
+    assert section.type == path
+    assert AugmentationSection.model_validate(section.model_dump()) == section
+
+
+def test_tools_of_ones_own_are_not_sent_twice():
+    for own in ({"type": "http", "options": FORECAST}, {"type": "mcp", "options": MCP}):
+        assert not AugmentationSection.model_validate(own).retry
+        assert AugmentationSection.model_validate(own | {"retry": True}).retry
+
+
+def test_a_trigger_is_held_against_the_schema_of_the_options():
+    trigger = {"start": "Weather[", "end": "]", "argument": "city"}
+    fields = {"type": "http", "options": FORECAST, "trigger": trigger}
+    assert AugmentationSection.model_validate(fields).trigger[0].argument == "city"
+    fields["trigger"] = trigger | {"argument": "town"}
+    with pytest.raises(ValidationError, match="argument 'town' is not known"):
+        AugmentationSection.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"type": "python"}, "type: python needs path"),
+        (
+            {"type": "calculator", "path": "a:B"},
+            "path: goes with type: python, not 'calculator'",
+        ),
+        ({"type": "python", "path": "no.such:Tool"}, "cannot be imported"),
+        ({"type": "http", "options": {}}, "option url is missing"),
+        (
+            {"type": "http", "options": FORECAST | {"url": "https://a.example/{x}"}},
+            "no argument",
+        ),
+        ({"type": "http", "options": FORECAST | {"url": "http://127.0.0.1/"}}, "is loopback"),
+        ({"type": "http", "options": FORECAST | {"allow": ["10.0.0.1/8"]}}, "is no network"),
+        ({"type": "http", "options": FORECAST | {"result": "a["}}, "is no JMESPath"),
+        ({"type": "http", "options": FORECAST | {"attempts": 0}}, "option attempts"),
+        ({"type": "http", "options": FORECAST | {"parameters": {"type": 1}}}, "no JSON schema"),
+        ({"type": "mcp", "options": {}}, "give command or url"),
+        ({"type": "mcp", "options": MCP, "inline": True}, "known to a worker alone"),
+        (
+            {
+                "type": "mcp",
+                "options": MCP,
+                "trigger": {"start": "a", "end": "b", "argument": "c"},
+            },
+            "names of its tools are not known",
+        ),
+    ],
+)
+def test_mistakes_in_tools_of_ones_own(fields, message):
+    with pytest.raises(ValidationError, match=message):
+        AugmentationSection.model_validate(fields)

@@ -72,5 +72,7 @@ def test_a_pool_grows_by_the_length_of_its_queues():
 def test_a_worker_is_built_with_what_its_type_needs():
     workers = built(augmentations={"human": {"type": "chatbot", "result_limit_tokens": 10}})
     worker = workers["augmentation-human"]
-    assert worker.init_args == ("chatbot", {}, 1000, 0, 160)
+    *pool, artifacts = worker.init_args
+    assert pool == ["chatbot", {}, 1000, 0, 160]
+    assert artifacts.url.endswith("a-model")
     assert worker.max_ongoing_requests > 1000 + 100

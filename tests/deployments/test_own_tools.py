@@ -10,12 +10,12 @@ import pytest
 import ray
 from example_configs import FOLDER, augmentations_of, weather_app
 from live_server import live_server
-from random_llama import write_random_llama
 from ray import serve
-from transformers import AutoTokenizer
 
-from deployments.builder import build
+from deployments.augmentation_section import AugmentationSection
+from deployments.builder import build, worker_application
 from deployments.config import ServeConfig
+from deployments.server_tools import ServerTools
 
 PATIENCE_S = 120.0
 MODEL = "own-tools"
@@ -36,14 +36,9 @@ ENGINE = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_random_llama(tmp_path_factory.mktemp("own"))
-
-
-@pytest.fixture(scope="module")
-def config(folder):
+def config(model_folder):
     """All three examples in one application, with a token that only a file holds."""
-    token = folder / "token"
+    token = model_folder / "token"
     token.write_text(f"{TOKEN}\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(FOLDER)
@@ -57,10 +52,11 @@ def config(folder):
             headers = {"Authorization": f"Bearer ${{file:{token}}}"}
             augmentations["forecast"]["options"]["headers"] = headers
             del augmentations["report"]  # a worker fewer to wait for
+            del augmentations["dice"]["concurrency"]
             augmentations["dice"]["inline"] = True
             yield ServeConfig.model_validate(
                 {
-                    "model": str(folder),
+                    "model": str(model_folder),
                     "served_model_name": MODEL,
                     "engine": ENGINE,
                     "dialect": {"result_prefix": "[", "result_suffix": "]"},
@@ -71,29 +67,19 @@ def config(folder):
 
 
 @pytest.fixture(scope="module")
-def base_url(ray_session, config):
+def own_url(ray_session, config):
     serve.run(build(config), name="own", route_prefix="/own")
     yield f"{ray_session}/own"
     serve.delete("own")
 
 
-@pytest.fixture(scope="module")
-def ask(base_url, folder):
-    """Has the model make one call and say ``end``; gives the answer and how it came to be."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-
-    def encode(text):
-        return tokenizer.encode(text, add_special_tokens=False)
+@pytest.fixture
+def ask(own_url, script):
+    """Has the model make one call and say ``end``; gives what is told of the call."""
 
     def ask(kind, **arguments):
         call = json.dumps({"name": kind, "arguments": arguments})
-        turns = [f"<tool_call>{call}</tool_call>", "end"]
-        script = [[*encode(turn), tokenizer.eos_token_id] for turn in turns]
-        xargs = {
-            "script_json": json.dumps([*encode("</tool_call>"), *script]),
-            "show_calls": 1,
-        }
-        with openai.OpenAI(base_url=f"{base_url}/v1", api_key="none", max_retries=0) as client:
+        with openai.OpenAI(base_url=f"{own_url}/v1", api_key="none", max_retries=0) as client:
             response = client.chat.completions.create(
                 model=MODEL,
                 messages=[{"role": "user", "content": "?"}],
@@ -101,7 +87,7 @@ def ask(base_url, folder):
                 temperature=0,
                 max_tokens=200,
                 timeout=PATIENCE_S,
-                extra_body={"vllm_xargs": xargs},
+                extra_body=script(f"<tool_call>{call}</tool_call>", "end", show_calls=1),
             )
         (interception,) = response.interceptions
         assert response.choices[0].message.content.endswith("end")
@@ -133,9 +119,9 @@ def test_a_failure_reaches_model_and_client_without_a_secret(ask):
     assert told["error"].startswith("bad_arguments: arguments: ")
 
 
-def test_an_unknown_name_is_answered_with_the_servers_own(base_url):
+def test_an_unknown_name_is_answered_with_the_servers_own(own_url):
     response = httpx.post(
-        f"{base_url}/v1/chat/completions",
+        f"{own_url}/v1/chat/completions",
         json={"model": MODEL, "messages": [{"role": "user", "content": "?"}]},
         headers={"X-InferCept-Augmentations": "forget_everything"},
         timeout=PATIENCE_S,
@@ -144,9 +130,18 @@ def test_an_unknown_name_is_answered_with_the_servers_own(base_url):
     assert "forecast, add_note, find_notes, dice" in response.text
 
 
-def test_no_secret_is_in_metrics_configuration_or_logs(ask, base_url, config):
+async def test_a_replica_hears_why_a_server_does_not_start(ray_session):
+    section = AugmentationSection(type="mcp", options={"command": "/no/such/server"})
+    handle = serve.run(worker_application("broken", section), name="broken", route_prefix=None)
+    reason = r"^augmentations\.broken: the MCP server /no/such/server does not start: .*No such"
+    with pytest.raises(RuntimeError, match=reason):
+        await ServerTools.of({"broken": section}, {"broken": handle})
+    serve.delete("broken")
+
+
+def test_no_secret_is_in_metrics_configuration_or_logs(ask, own_url, config):
     ask("forecast", city="Oslo")
-    metrics = httpx.get(f"{base_url}/metrics", follow_redirects=True, timeout=PATIENCE_S).text
+    metrics = httpx.get(f"{own_url}/metrics", follow_redirects=True, timeout=PATIENCE_S).text
     assert 'kind="forecast"' in metrics
     assert TOKEN not in metrics
     assert TOKEN.encode() not in pickle.dumps(config)
