@@ -30,7 +30,8 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --override requirements/excluded.
 DROP_EXCLUDED = sed "/sys_platform == 'never'/d"
 
 .DEFAULT_GOAL := help
-.PHONY: help environment serve demo test check format lock train-demo-model eval-demo-model clean
+.PHONY: help environment serve demo test check format lock train-demo-model eval-demo-model \
+	train-image-model eval-image-model clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +72,12 @@ train-demo-model: $(STAMP) ## Train the adapter of the demo model anew (about te
 
 eval-demo-model: $(STAMP) ## Ask the demo model held-out questions and count right answers
 	@$(BIN)/python -m deployments.models.evaluate
+
+train-image-model: $(STAMP) ## Train the small image model anew (about twenty minutes)
+	@$(BIN)/python -m augment_workers.shapes.train
+
+eval-image-model: $(STAMP) ## Have the small image model draw and count right pictures
+	@$(BIN)/python -m augment_workers.shapes.evaluate
 
 clean: ## Remove the environment and all caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

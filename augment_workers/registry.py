@@ -5,15 +5,21 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
-from augment_workers.base import Augmentation
+from augment_workers.arguments import schema_problem
+from augment_workers.artifacts import ArtifactStore
+from augment_workers.base import Augmentation, ToolSpec
 
 BUILT_IN: Mapping[str, str] = {
     "alfworld": "augment_workers.alfworld.augmentation:Alfworld",
     "calculator": "augment_workers.calculator:Calculator",
+    "image": "augment_workers.image:Image",
     "retrieval": "augment_workers.retrieval:Retrieval",
+    "chatbot": "augment_workers.chatbot:Chatbot",
+    "speech": "augment_workers.speech.augmentation:Speech",
+    "http": "augment_workers.http_tool:HttpTool",
+    "mcp": "augment_workers.mcp_tools:McpTools",
 }
 """Where each built-in augmentation is; imported only by the process that needs it."""
 
@@ -22,18 +28,45 @@ class RegistryError(ValueError):
     """A type or an option in the configuration that does not exist or does not fit."""
 
 
-def create(type_name: str, options: Mapping[str, Any] | None = None) -> Augmentation:
+def create(
+    type_name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    artifacts: ArtifactStore | None = None,
+) -> Augmentation:
     """Makes an augmentation.
 
     Args:
         type_name: A key of :data:`BUILT_IN`, or ``import.path:Class`` for one's own.
         options: Arguments of the class's constructor.
+        artifacts: Given to a constructor that asks for an ``ArtifactStore``.
 
     Raises:
-        RegistryError: as :func:`check_options` does.
+        RegistryError: as :func:`check_options` does, and when the class needs a store and
+            there is none.
     """
     arguments = check_options(type_name, options)
-    return resolve(type_name)(**arguments)
+    augmentation = resolve(type_name)
+    for name, parameter in _parameters(augmentation).items():
+        if parameter.annotation is not ArtifactStore:
+            continue
+        if artifacts is None:
+            raise RegistryError(f"augmentation {type_name!r} needs a store of artifacts")
+        arguments[name] = artifacts
+    return augmentation(**arguments)
+
+
+def declared(type_name: str, options: Mapping[str, Any] | None = None) -> ToolSpec | None:
+    """The tool that :func:`create` would make; None if only the made one knows its tools.
+
+    Raises:
+        RegistryError: as :func:`check_options` does, and when options do not fit each other.
+    """
+    arguments = check_options(type_name, options)
+    try:
+        return resolve(type_name).declared(**arguments)
+    except ValueError as error:
+        raise RegistryError(f"augmentation {type_name!r}: {error}") from None
 
 
 def check_options(type_name: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -43,7 +76,11 @@ def check_options(type_name: str, options: Mapping[str, Any] | None = None) -> d
         RegistryError: when there is no such class, or an option is unknown, missing or of
             the wrong type; the message names the option.
     """
-    parameters = inspect.signature(resolve(type_name), eval_str=True).parameters
+    parameters = {
+        name: parameter
+        for name, parameter in _parameters(resolve(type_name)).items()
+        if parameter.annotation is not ArtifactStore  # the host's to give
+    }
     # The aliases keep an option such as "schema" from shadowing a method of the model.
     fields: dict[str, Any] = {
         f"option_{name}": (
@@ -91,18 +128,22 @@ def resolve(type_name: str) -> type[Augmentation]:
     return found
 
 
+def _parameters(augmentation: type[Augmentation]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(augmentation, eval_str=True).parameters
+
+
 def _require_complete(type_name: str, found: type[Augmentation]) -> None:
-    names = ("kind", "description", "parameters", "typical_duration_s")
-    missing = [name for name in names if not hasattr(found, name)]
-    missing += sorted(found.__abstractmethods__)
+    missing = sorted(found.__abstractmethods__)
+    if not any("declared" in vars(base) for base in found.__mro__ if base is not Augmentation):
+        names = ("kind", "description", "parameters", "typical_duration_s")
+        missing = [*(name for name in names if not hasattr(found, name)), *missing]
     if missing:
         raise RegistryError(f"augmentation {type_name!r} lacks {', '.join(missing)}")
-    try:
-        Draft202012Validator.check_schema(found.parameters)
-    except SchemaError as error:
+    problem = schema_problem(getattr(found, "parameters", {}))
+    if problem is not None:
         raise RegistryError(
-            f"augmentation {type_name!r}: parameters is no JSON schema: {error.message}"
-        ) from None
+            f"augmentation {type_name!r}: parameters is no JSON schema: {problem}"
+        )
 
 
 def _problem(problem: Any, options: Mapping[str, Any]) -> str:

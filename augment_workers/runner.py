@@ -2,19 +2,18 @@
 
 import asyncio
 import dataclasses
-import functools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import nullcontext
 from typing import Any
 
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
-
+from augment_workers.arguments import ArgumentCheck
 from augment_workers.base import Augmentation, AugmentationError
 from augment_workers.leases import Lease, Leases, WorkEnded
 from intercept_core.bus.messages import (
     PROTOCOL_VERSION,
+    Artifact,
     Call,
     Event,
     Failed,
@@ -26,6 +25,8 @@ from intercept_core.bus.messages import (
 _log = logging.getLogger(__name__)
 
 MAX_MESSAGE_CHARACTERS = 1000
+_checks: weakref.WeakKeyDictionary[Augmentation, ArgumentCheck] = weakref.WeakKeyDictionary()
+
 CLOSE_TIMEOUT_S = 5.0
 """Seconds that an augmentation has to clean up after a call that did not run to its end."""
 
@@ -114,6 +115,8 @@ class _Steps:
             fault = f"an event of call {event.call_id}, attempt {event.attempt}"
         elif isinstance(event, Result) and not isinstance(event.text, str):
             fault = f"a result whose text is a {type(event.text).__name__}"
+        elif isinstance(event, Result) and not _are_artifacts(event.artifacts):
+            fault = "a result whose artifacts are none"
         else:
             return event
         _log.error("%s yielded %s in call %s", call.kind, fault, call.call_id)
@@ -138,17 +141,15 @@ def _refusal(augmentation: Augmentation, call: Call) -> Failed | None:
             f"the worker of {call.kind} speaks version {PROTOCOL_VERSION}, the caller version "
             f"{call.version}: deploy both from one release",
         )
-    arguments = dict(call.arguments) if isinstance(call.arguments, Mapping) else call.arguments
-    error = best_match(_validator(type(augmentation)).iter_errors(arguments))
-    if error is None:
-        return None
-    path = "".join(f".{part}" if isinstance(part, str) else f"[{part}]" for part in error.path)
-    return call.failed("bad_arguments", f"arguments{path}: {error.message}")
+    check = _checks.get(augmentation)
+    if check is None:
+        check = _checks[augmentation] = ArgumentCheck(augmentation.argument_schema)
+    problem = check.problem_with(call.arguments)
+    return None if problem is None else call.failed("bad_arguments", problem)
 
 
-@functools.lru_cache(maxsize=64)
-def _validator(augmentation: type[Augmentation]) -> Draft202012Validator:
-    return Draft202012Validator(augmentation.parameters)
+def _are_artifacts(artifacts: Any) -> bool:
+    return isinstance(artifacts, tuple) and all(isinstance(one, Artifact) for one in artifacts)
 
 
 def _presentable(outcome: Outcome, limit_chars: int) -> Outcome:

@@ -9,10 +9,26 @@ from typing import Any, ClassVar
 from ray import serve
 
 from augment_workers import registry
+from augment_workers.answerable import Answerable
+from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
+from augment_workers.base import AugmentationError, ToolSpec
 from augment_workers.leases import Leases
 from augment_workers.runner import execute
 from deployments.admission import Admission, QueueFullError, QueueTimeoutError
-from intercept_core.bus.messages import Call, Cancellation, Event, Renewal
+from intercept_core.bus.messages import (
+    Answer,
+    Call,
+    Cancellation,
+    Event,
+    Question,
+    Receipt,
+    Renewal,
+)
+
+ASK_WITHIN_S = 1.0
+"""Seconds in which a call that runs must have asked its question."""
+
+_ASK_POLL_S = 0.01
 
 
 class AugmentationWorker:
@@ -27,7 +43,9 @@ class AugmentationWorker:
         options: What the implementation is built with.
         concurrency: Calls that run at the same time.
         queue_limit: Calls that may wait for one of them to end.
-        result_limit_chars: Longest result; the rest is cut off.
+        result_limit_chars: Longest result; the rest is cut off. A bound on what is sent:
+            the caller, who has the tokenizer, cuts more exactly.
+        artifacts: Where the files go that the augmentation makes.
 
     Attributes:
         stuck_after_s: Seconds past its deadline after which a call that still runs makes
@@ -46,10 +64,13 @@ class AugmentationWorker:
         concurrency: int,
         queue_limit: int,
         result_limit_chars: int,
+        artifacts: ArtifactFolder | None = None,
     ) -> None:
         self._admission = Admission(concurrency, queue_limit)
         self._leases = Leases()
-        self._augmentation = registry.create(type, options)
+        self._augmentation = registry.create(
+            type, options, artifacts=None if artifacts is None else ArtifactFiles(artifacts)
+        )
         self._result_limit_chars = result_limit_chars
         self._worker = serve.get_replica_context().replica_id.unique_id
         # When each running attempt should be over, by loop time.
@@ -74,6 +95,17 @@ class AugmentationWorker:
         except QueueTimeoutError as error:
             yield call.failed("deadline", f"{call.kind} is busy: {error}")
 
+    async def tools(self) -> dict[str, ToolSpec]:
+        """The tools by name, of an augmentation that must be asked for them.
+
+        Raises:
+            RuntimeError: if it cannot say.
+        """
+        try:
+            return dict(await self._augmentation.tools())
+        except AugmentationError as error:
+            raise RuntimeError(str(error)) from None
+
     async def renew(self, renewal: Renewal) -> None:
         """Extends the leases of the calls that are still here."""
         self._leases.renew(renewal.call_ids, renewal.lease_s)
@@ -81,6 +113,26 @@ class AugmentationWorker:
     async def cancel(self, cancellation: Cancellation) -> None:
         """Drops one call; one that is not here has already ended."""
         self._leases.cancel(cancellation.call_id)
+
+    async def questions(self) -> list[Question]:
+        """What waits here for somebody's answer, oldest first."""
+        augmentation = self._augmentation
+        return augmentation.questions() if isinstance(augmentation, Answerable) else []
+
+    async def answer(self, answer: Answer) -> Receipt:
+        """Gives an answer to the call that waits for it, if that is here."""
+        augmentation = self._augmentation
+        if not isinstance(augmentation, Answerable):
+            return "unknown"
+        give_up_at = asyncio.get_running_loop().time() + ASK_WITHIN_S
+        # The client hears that a call is accepted a moment before the augmentation has it.
+        while (receipt := augmentation.answer(answer)) == "unknown" and any(
+            call_id == answer.call_id for call_id, _ in self._due_at
+        ):
+            if asyncio.get_running_loop().time() > give_up_at:
+                break
+            await asyncio.sleep(_ASK_POLL_S)
+        return receipt
 
     async def check_health(self) -> None:
         """Tells Serve to replace this replica when calls cannot be stopped any more.

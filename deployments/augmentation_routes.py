@@ -2,22 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
 from augment_workers import registry
+from augment_workers.artifacts import ArtifactStore
 from augment_workers.base import Augmentation
 from augment_workers.runner import execute
-from deployments.config import AugmentationSection
+from deployments.augmentation_section import AugmentationSection
+from deployments.server_tools import ServerTool
 from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.eta_pusher import EtaSink
 from intercept_core.bus.memory import InMemoryTransport
 from intercept_core.bus.messages import Call, Event
 from intercept_core.bus.route import Route
 from intercept_core.bus.serve import ServeTransport
+from intercept_core.bus.transport import BusTransport
 
 logger = logging.getLogger("ray.serve")
 
@@ -31,7 +34,9 @@ class AugmentationRoutes:
     Args:
         sections: The augmentations by name.
         workers: The deployments of those that do not run inline.
+        tools: What they offer.
         eta_sink: Takes what is expected of running calls.
+        artifacts: Where the files go that inline augmentations make.
 
     Attributes:
         bus: Where the engine sends calls.
@@ -44,11 +49,13 @@ class AugmentationRoutes:
         self,
         sections: Mapping[str, AugmentationSection],
         workers: Mapping[str, DeploymentHandle[Any]],
+        tools: Iterable[ServerTool],
         *,
         eta_sink: EtaSink | None = None,
+        artifacts: ArtifactStore | None = None,
     ) -> None:
         self._inline = {
-            kind: registry.create(section.type, section.options)
+            kind: registry.create(section.type, section.all_options, artifacts=artifacts)
             for kind, section in sections.items()
             if section.inline
         }
@@ -58,17 +65,15 @@ class AugmentationRoutes:
                 for kind, augmentation in self._inline.items()
             }
         )
-        remote = ServeTransport(workers)
+        tools = list(tools)
+        remote = ServeTransport(
+            {tool.kind: workers[tool.section] for tool in tools if tool.section in workers}
+        )
         routes = {
-            kind: Route(
-                transport=memory if section.inline else remote,
-                timeout_s=section.timeout_s,
-                ends_on_timeout=section.on_timeout == "end",
-                lease_s=section.lease_s,
-                max_attempts=section.max_attempts,
-                typical_s=registry.resolve(section.type).typical_duration_s,
+            tool.kind: _route(
+                tool, sections[tool.section], memory if tool.section in self._inline else remote
             )
-            for kind, section in sections.items()
+            for tool in tools
         }
         self.bus = InterceptBus(routes, eta_sink=eta_sink)
 
@@ -81,6 +86,19 @@ class AugmentationRoutes:
                     await augmentation.close()
         except Exception:
             logger.exception("an inline augmentation did not close")
+
+
+def _route(tool: ServerTool, section: AugmentationSection, transport: BusTransport) -> Route:
+    return Route(
+        transport=transport,
+        timeout_s=section.timeout_s,
+        ends_on_timeout=section.on_timeout == "end",
+        lease_s=section.lease_s,
+        max_attempts=section.max_attempts,
+        retry=section.retry,
+        result_limit_tokens=section.result_limit_tokens,
+        typical_s=tool.spec.typical_duration_s,
+    )
 
 
 def _run_inline(

@@ -6,13 +6,10 @@ from ray import serve
 from ray.serve.config import RequestRouterConfig
 
 from augment_workers import registry
+from augment_workers.artifact_files import ArtifactFolder
 from deployments.augmentation import AugmentationWorker
-from deployments.config import (
-    AugmentationSection,
-    AutoscalingSection,
-    ReplicaSection,
-    ServeConfig,
-)
+from deployments.augmentation_section import AugmentationSection
+from deployments.config import ReplicaSection, ServeConfig
 from deployments.llm_replica import LLMReplica
 from intercept_core.bus.pinned_router import PinnedRouter
 
@@ -25,19 +22,24 @@ SHUTDOWN_POLL_S = 0.2
 
 def build(args: ServeConfig) -> serve.Application:
     """One LLM deployment, and one for each augmentation that does not run inline."""
+    # Decided here, once: every process of the application must mean the same folder.
+    artifacts = args.artifacts.folder(args.public_name)
     workers = {
-        kind: _augmentation(kind, section)
+        kind: worker_application(kind, section, artifacts)
         for kind, section in args.augmentations.items()
         if not section.inline
     }
     replica: Any = serve.deployment(LLMReplica)
     application: serve.Application = replica.options(**_replica_options(args)).bind(
-        args, workers
+        args, workers, artifacts
     )
     return application
 
 
-def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
+def worker_application(
+    kind: str, section: AugmentationSection, artifacts: ArtifactFolder | None = None
+) -> serve.Application:
+    """The deployment of one augmentation that does not run inline."""
     deployment: Any = serve.deployment(AugmentationWorker)
     application: serve.Application = deployment.options(
         name=f"augmentation-{kind}",
@@ -48,13 +50,14 @@ def _augmentation(kind: str, section: AugmentationSection) -> serve.Application:
             request_router_kwargs={"by_session": registry.resolve(section.type).keeps_sessions},
         ),
         graceful_shutdown_wait_loop_s=SHUTDOWN_POLL_S,
-        **_scale(section),
+        **_workers(section),
     ).bind(
         section.type,
-        section.options,
+        section.all_options,
         section.concurrency,
         section.queue_limit,
         section.result_limit_chars,
+        artifacts,
     )
     return application
 
@@ -68,7 +71,7 @@ def _replica_options(args: ServeConfig) -> dict[str, Any]:
         "graceful_shutdown_timeout_s": replica.graceful_shutdown_timeout_s,
         "graceful_shutdown_wait_loop_s": SHUTDOWN_POLL_S,
         "ray_actor_options": _actor_options(replica, args.env),
-        **_scale(replica),
+        **_engines(replica),
     }
 
 
@@ -82,8 +85,16 @@ def _actor_options(
     return options
 
 
-def _scale(section: AugmentationSection | ReplicaSection) -> dict[str, Any]:
-    autoscaling: AutoscalingSection | None = section.autoscaling
-    if autoscaling is None:
+def _engines(section: ReplicaSection) -> dict[str, Any]:
+    if section.autoscaling is None:
         return {"num_replicas": section.num_replicas}
-    return {"autoscaling_config": autoscaling.model_dump()}
+    target = section.autoscaling.target_ongoing_requests
+    return {"autoscaling_config": section.autoscaling.serve_config(target)}
+
+
+def _workers(section: AugmentationSection) -> dict[str, Any]:
+    if section.autoscaling is None:
+        return {"num_replicas": section.num_replicas}
+    # Serve counts calls that run and calls that wait alike: both are ongoing requests.
+    target = section.concurrency + section.autoscaling.target_queue_length
+    return {"autoscaling_config": section.autoscaling.serve_config(target)}

@@ -1,6 +1,6 @@
 """Chat completions, with the server running the tools it knows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -19,7 +19,7 @@ from deployments.interception_request import (
     wants_calls_shown,
     without_wish,
 )
-from deployments.server_tools import ServerTool, ServerTools
+from deployments.server_tools import Plain, ServerTool, ServerTools
 
 _EMPTY_CHOICE = {"index": 0, "delta": {}, "finish_reason": None}
 
@@ -45,12 +45,23 @@ class InterceptingChat:
         inner: vLLM's serving object.
         tools: The server's augmentations.
         channels: The engine's channels.
+        plain: Keeps the model's tags out of results that the client sends again.
+        public_url: Where clients reach this server, if not where their requests say.
     """
 
-    def __init__(self, inner: ChatServing, tools: ServerTools, channels: Channels) -> None:
+    def __init__(
+        self,
+        inner: ChatServing,
+        tools: ServerTools,
+        channels: Channels,
+        plain: Plain,
+        public_url: str | None = None,
+    ) -> None:
         self._inner = inner
+        self._plain = plain
         self._tools = tools
         self._channels = channels
+        self._public_url = public_url
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -84,6 +95,7 @@ class InterceptingChat:
             chunk_object="chat.completion.chunk",
             empty_choice=_EMPTY_CHOICE,
             model_name=request.model or "",
+            public_url=self._public_url,
         )
 
     def _with_tools(
@@ -98,7 +110,16 @@ class InterceptingChat:
         listed = {tool.function.name for tool in tools}
         tools += [_definition(self._tools[kind]) for kind in kinds if kind not in listed]
         choice = "auto" if client_tools else "none"
-        return request.model_copy(update={"tools": tools, "tool_choice": choice})
+        messages = [self._with_plain_result(message) for message in request.messages]
+        return request.model_copy(
+            update={"messages": messages, "tools": tools, "tool_choice": choice}
+        )
+
+    def _with_plain_result(self, message: Any) -> Any:
+        """A message of a tool as harmless as if it had been inserted here."""
+        if not isinstance(message, Mapping) or message.get("role") not in ("tool", "function"):
+            return message
+        return {**message, "content": self._plain.defuse_all(message.get("content"))}
 
     def _described(self, tool: ChatCompletionToolsParam) -> ChatCompletionToolsParam:
         """Fills in what a tool given by name alone lacks."""

@@ -15,9 +15,9 @@ Starts a Ray of its own on this machine and deploys CONFIG on it, or deploys on 
 everything that it started."""
 
 _DEMO_HELP = """\
-Asks ten word problems and five encyclopedia questions, one after the other, with the openai
-client, and prints every interception as it happens. Without --url it starts a server for the
-time being."""
+Asks ten word problems and five encyclopedia questions and has two chats, one after the other,
+with the openai client, and prints every interception as it happens. What the model asks in a
+chat is answered at the terminal. Without --url it starts a server for the time being."""
 
 _PROFILE_HELP = """\
 Starts the engine of CONFIG in this process, measures what iterations take by their tokens and
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     from deployments.demo import demo_command
 
-    return demo_command(url=args.url, config=args.config)
+    return demo_command(url=args.url, config=args.config, types=args.typing)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +107,11 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         type=_existing_file,
         default=Path("configs/demo.yaml"),
         help="what to serve without --url (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--typing",
+        action=argparse.BooleanOptionalAction,
+        help="answer the model's questions by keyboard (default: where there is a terminal)",
     )
 
 

@@ -35,14 +35,20 @@ class InterceptingCompletions:
         inner: vLLM's serving object.
         tools: The server's augmentations.
         channels: The engine's channels.
+        public_url: Where clients reach this server, if not where their requests say.
     """
 
     def __init__(
-        self, inner: CompletionServing, tools: ServerTools, channels: Channels
+        self,
+        inner: CompletionServing,
+        tools: ServerTools,
+        channels: Channels,
+        public_url: str | None = None,
     ) -> None:
         self._inner = inner
         self._tools = tools
         self._channels = channels
+        self._public_url = public_url
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -69,6 +75,7 @@ class InterceptingCompletions:
             chunk_object="text_completion",
             empty_choice=_EMPTY_CHOICE,
             model_name=request.model or "",
+            public_url=self._public_url,
         )
 
 

@@ -1,23 +1,18 @@
 """The configuration of the application: ``args`` in the YAML that ``serve deploy`` takes."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 
-from augment_workers import registry
+from augment_workers.artifact_files import ArtifactFolder, open_folder
+from augment_workers.retrieval import default_cache_dir
+from deployments.augmentation_section import AugmentationSection
+from deployments.autoscaling import AutoscalingSection, refuse_both
 from deployments.engine_fields import engine_fields
-from deployments.section import Section, suggestion, unknown_field
+from deployments.section import Environment, Section, suggestion, unknown_field
 from intercept_core.engine.dialect_config import DialectConfig
-from intercept_core.engine.trigger_config import TriggerConfig, overlapping
+from intercept_core.engine.trigger_config import overlapping
 from intercept_core.policy.cost_profile import CostProfile, read_profile
 from intercept_core.policy.registry import DEFAULT_POLICY, POLICIES
 
@@ -32,41 +27,6 @@ PROFILE_FOLDER = "profile_folder"
 """Key of the validation context: where relative paths of profiles start."""
 
 DEFAULT_ENV = {"VLLM_NO_USAGE_STATS": "1"}
-
-
-def _numbers_as_text(env: Any) -> Any:
-    # YAML reads `OMP_NUM_THREADS: 1` as a number; an environment holds text.
-    if not isinstance(env, dict):
-        return env
-    return {k: str(v) if type(v) in (int, float) else v for k, v in env.items()}
-
-
-Environment = Annotated[dict[str, str], BeforeValidator(_numbers_as_text)]
-
-
-def _one_or_many(triggers: Any) -> Any:
-    return (triggers,) if isinstance(triggers, dict | TriggerConfig) else triggers
-
-
-Triggers = Annotated[tuple[TriggerConfig, ...], BeforeValidator(_one_or_many)]
-
-
-class AutoscalingSection(Section):
-    """How Ray Serve follows the load.
-
-    Attributes:
-        min_replicas: Never fewer than this.
-        max_replicas: Never more than this.
-        target_ongoing_requests: Requests at one replica that are just right.
-        upscale_delay_s: Seconds of high load before a replica is added.
-        downscale_delay_s: Seconds of low load before a replica is removed.
-    """
-
-    min_replicas: PositiveInt = 1
-    max_replicas: PositiveInt
-    target_ongoing_requests: PositiveFloat
-    upscale_delay_s: PositiveFloat = 30.0
-    downscale_delay_s: PositiveFloat = 600.0
 
 
 class SchedulerSection(Section):
@@ -87,6 +47,11 @@ class SchedulerSection(Section):
             calls of others the model gets an error text at once. Any number if not given.
         max_parked_device_share: Share of the device's KV cache that waiting contexts may hold
             together, 0 to 1; beyond it they move or are computed again.
+        recompute_slowdown: By what share of its time the recomputation of contexts may lengthen
+            an iteration in which others generate, e.g. 0.1: they keep their pace, and contexts
+            come back later. If not given, recomputation fills iterations up to the profile's
+            saturation point, which serves more requests on machines that such iterations slow
+            down.
     """
 
     policy: str = DEFAULT_POLICY
@@ -95,6 +60,7 @@ class SchedulerSection(Section):
     park_deadline_s: PositiveFloat = 3600.0
     max_parked: PositiveInt | None = None
     max_parked_device_share: float = Field(default=1.0, ge=0.0, le=1.0)
+    recompute_slowdown: PositiveFloat | None = None
 
     @field_validator("policy")
     @classmethod
@@ -153,91 +119,49 @@ class ReplicaSection(Section):
     health_check_timeout_s: PositiveFloat = 30.0
     graceful_shutdown_timeout_s: PositiveFloat = 15.0
 
+    @field_validator("autoscaling")
+    @classmethod
+    def _instead_of_a_number(
+        cls, autoscaling: AutoscalingSection | None, info: ValidationInfo
+    ) -> AutoscalingSection | None:
+        return refuse_both(autoscaling, info)
 
-class AugmentationSection(Section):
-    """One augmentation; its key in the YAML is the name by which the model calls it.
+
+class ArtifactsSection(Section):
+    """The files that augmentations make, which clients fetch at ``/v1/artifacts/<name>``.
 
     Attributes:
-        type: Which implementation, by its name in the registry of ``augment_workers``.
-        options: What the implementation is built with.
-        inline: Whether it runs in the LLM replica; for work of microseconds. Otherwise it
-            is a Serve deployment of its own, to which the rest of the fields belong.
-        timeout_s: Deadline of a call over all its attempts, in seconds. A request may set an
-            earlier one (``vllm_xargs.intercept_timeout_s``).
-        on_timeout: What becomes of a request whose call misses it: ``resume`` goes on with
-            an error text for the model, ``end`` ends it with finish reason ``abort``.
-        lease_s: Seconds without news from the caller after which a worker drops a call.
-        max_attempts: How often a call is sent at most when a worker is lost.
-        concurrency: Calls that one worker runs at the same time.
-        queue_limit: Calls that may wait at one worker.
-        result_limit_chars: Longest result, in characters; the rest is cut off.
-        num_replicas: Number of workers.
-        autoscaling: Grows and shrinks with the load, instead of ``num_replicas``.
-        num_cpus: Logical CPUs of one worker.
-        num_gpus: GPUs of one worker; fractions share one.
-        env: Environment variables of the workers.
-        trigger: Texts with which the model calls it, beside the dialect: one, or a list.
+        url: A folder as fsspec knows it (``s3://bucket/folder``); credentials and endpoints
+            come from the environment. All replicas must reach it. By default a folder of
+            this machine, in the project's cache.
+        max_gib: Size of all files together; the oldest make room for new ones.
+        max_artifact_mib: Size of one file.
+        time_to_live_s: Seconds for which a file is kept after it was last made.
+        public_url: Where clients reach this server, if they cannot use the address that
+            their own requests name: the beginning of the URLs that they are told.
     """
 
-    type: str
-    options: dict[str, Any] = Field(default_factory=dict)
-    inline: bool = False
-    timeout_s: PositiveFloat = 30.0
-    on_timeout: Literal["resume", "end"] = "resume"
-    lease_s: PositiveFloat = 5.0
-    max_attempts: PositiveInt = 2
-    concurrency: PositiveInt = 16
-    queue_limit: int = Field(default=256, ge=0)
-    result_limit_chars: PositiveInt = 4000
-    num_replicas: PositiveInt = 1
-    autoscaling: AutoscalingSection | None = None
-    num_cpus: float = Field(default=0.0, ge=0)
-    num_gpus: float = Field(default=0.0, ge=0)
-    env: Environment = Field(default_factory=dict)
-    trigger: Triggers = ()
+    url: str | None = None
+    max_gib: PositiveFloat = 1.0
+    max_artifact_mib: PositiveFloat = 32.0
+    time_to_live_s: PositiveFloat = 86400.0
+    public_url: str | None = Field(default=None, pattern=r"^https?://.")
 
-    @field_validator("type")
+    @field_validator("url")
     @classmethod
-    def _is_an_augmentation(cls, type_name: str) -> str:
-        registry.resolve(type_name)
-        return type_name
+    def _means_a_folder(cls, url: str | None) -> str | None:
+        if url is not None:
+            open_folder(url)
+        return url
 
-    @field_validator("options")
-    @classmethod
-    def _fit_the_type(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if "type" in info.data:  # else its own error is enough
-            registry.check_options(info.data["type"], options)
-        return options
-
-    @field_validator("trigger")
-    @classmethod
-    def _call_the_type(
-        cls, triggers: tuple[TriggerConfig, ...], info: ValidationInfo
-    ) -> tuple[TriggerConfig, ...]:
-        if "type" in info.data:  # else its own error is enough
-            schema = registry.resolve(info.data["type"]).parameters
-            for trigger in triggers:
-                _check_arguments(trigger, schema)
-        return triggers
-
-
-def _check_arguments(trigger: TriggerConfig, schema: Mapping[str, Any]) -> None:
-    """Refuses a trigger of which every call would be refused.
-
-    Raises:
-        ValueError: naming the argument and the remedy.
-    """
-    properties = schema.get("properties", {})
-    given = {trigger.argument, *trigger.arguments}
-    for name in sorted(given - properties.keys()):
-        raise ValueError(f"argument {name!r} is not known; {suggestion(name, set(properties))}")
-    kinds = properties[trigger.argument].get("type", "string")
-    if "string" not in ([kinds] if isinstance(kinds, str) else kinds):
-        raise ValueError(f"argument: {trigger.argument!r} takes no text, but {kinds}")
-    for name in sorted(set(schema.get("required", ())) - given):
-        raise ValueError(
-            f"arguments: {name!r} is needed in every call; give its value, e.g. "
-            f"arguments: {{{name}: ...}}"
+    def folder(self, public_name: str) -> ArtifactFolder:
+        """What the processes of the application that serves ``public_name`` share."""
+        own = "".join(c if c.isalnum() else "-" for c in public_name)
+        return ArtifactFolder(
+            url=self.url or str(default_cache_dir().absolute() / "artifacts" / own),
+            max_bytes=int(self.max_gib * 2**30),
+            max_artifact_bytes=int(self.max_artifact_mib * 2**20),
+            time_to_live_s=self.time_to_live_s,
         )
 
 
@@ -255,6 +179,7 @@ class ServeConfig(Section):
         swap: Host memory for waiting contexts; without it they are kept or discarded.
         dialect: How the model writes calls; Hermes if not given.
         augmentations: What the model may call, by name.
+        artifacts: Where the files are kept that augmentations make.
         replica: How many engines there are.
     """
 
@@ -266,6 +191,7 @@ class ServeConfig(Section):
     swap: SwapSection | None = None
     dialect: DialectConfig = Field(default_factory=DialectConfig)
     augmentations: dict[str, AugmentationSection] = Field(default_factory=dict)
+    artifacts: ArtifactsSection = Field(default_factory=ArtifactsSection)
     replica: ReplicaSection = Field(default_factory=ReplicaSection)
 
     @field_validator("env")
@@ -326,6 +252,11 @@ class ServeConfig(Section):
                     "lower the one or raise the other"
                 )
         return sections
+
+    @property
+    def answerable_kinds(self) -> list[str]:
+        """The augmentations that wait for somebody's answers."""
+        return [name for name, section in self.augmentations.items() if section.answerable]
 
     @property
     def public_name(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import openai
 
+from deployments.demo_human import Human
 from deployments.demo_questions import QUESTIONS, Question
 
 REQUEST_TIMEOUT_S = 120.0
@@ -54,15 +55,18 @@ class Conversation:
         return self.question.is_answered_by(self.answer)
 
 
-def demo_command(url: str | None, config: Path) -> int:
+def demo_command(url: str | None, config: Path, types: bool | None = None) -> int:
     """Runs the demo; returns the exit code of the program.
 
     Args:
         url: A running server; None to start one.
         config: What to serve without ``url``.
+        types: Whether somebody answers by keyboard; None for where there is a terminal.
     """
+    if types is None:
+        types = sys.stdin.isatty()
     if url is not None:
-        return run_demo(url)
+        return run_demo(url, types=types)
     # Imported late: a client of a running server needs no Ray.
     from deployments.deploy_file import DeployFileError
     from deployments.endpoint import EndpointTakenError
@@ -71,7 +75,7 @@ def demo_command(url: str | None, config: Path) -> int:
 
     try:
         with _some_server(config) as found:
-            return run_demo(found)
+            return run_demo(found, types=types)
     except Stopped:
         return 130
     except (DeployFileError, EndpointTakenError, StartError) as error:
@@ -106,7 +110,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def run_demo(url: str, questions: Sequence[Question] = QUESTIONS) -> int:
+def run_demo(
+    url: str, questions: Sequence[Question] = QUESTIONS, *, types: bool = False
+) -> int:
     """Asks everything and prints it; returns 1 if a question had no answer at all."""
     client = openai.OpenAI(
         base_url=f"{url.rstrip('/')}/v1",
@@ -123,12 +129,15 @@ def run_demo(url: str, questions: Sequence[Question] = QUESTIONS) -> int:
         conversations = []
         for number, question in enumerate(questions, start=1):
             print(f"\n{number:2} {question.text}", flush=True)
-            conversations.append(converse(client, model, question))
+            human = Human(url, types=types, replies=question.replies)
+            conversations.append(converse(client, model, question, human))
     print_table(conversations)
     return int(any(conversation.error for conversation in conversations))
 
 
-def converse(client: openai.OpenAI, model: str, question: Question) -> Conversation:
+def converse(
+    client: openai.OpenAI, model: str, question: Question, human: Human
+) -> Conversation:
     """Asks one question, streamed, and prints what happens as it happens."""
     conversation = Conversation(question)
     started_at_s = time.monotonic()
@@ -145,6 +154,8 @@ def converse(client: openai.OpenAI, model: str, question: Question) -> Conversat
         printer = _Printer()
         for chunk in stream:
             _take(conversation, chunk, printer)
+            if (told := getattr(chunk, "interception", None)) is not None:
+                human.hear(told)
         printer.end_line()
     except openai.OpenAIError as error:
         conversation.error = str(error)

@@ -12,11 +12,13 @@ class Question:
         kind: The augmentation that helps with it.
         text: What the user says.
         expected: A number or a word that a right answer has in it.
+        replies: What the human answers, if the model asks.
     """
 
     kind: str
     text: str
     expected: str
+    replies: tuple[str, ...] = ()
 
     def is_answered_by(self, answer: str) -> bool:
         """Whether ``answer`` has the expected number or word in it, not as part of another."""
@@ -55,5 +57,7 @@ QUESTIONS = (
     Question("retrieval", "Tell me about Mount Everest.", "mountain"),
     Question("retrieval", "What does photosynthesis mean?", "synthesis"),
     Question("retrieval", "Who is Isaac Newton?", "mathematician"),
+    Question("chatbot", "Ask me what my favourite colour is.", "green", ("green",)),
+    Question("chatbot", "Plan a weekend trip for me.", "Lisbon", ("Lisbon", "in May")),
 )
-"""Ten word problems and five questions to the encyclopedia."""
+"""Ten word problems, five questions to the encyclopedia, and two chats."""

@@ -4,6 +4,7 @@ import json
 import shlex
 from typing import Any
 
+from augment_workers import registry
 from deployments.config import ServeConfig
 
 _QUESTIONS = {
@@ -22,15 +23,19 @@ def example_commands(url: str, config: ServeConfig) -> list[str]:
 
 def _ask(url: str, config: ServeConfig, preferred: str, *, stream: bool) -> str:
     body: dict[str, Any] = {"model": config.public_name}
-    kind = (
-        preferred
-        if preferred in config.augmentations
-        else next(iter(config.augmentations), None)
-    )
+    kinds = [
+        name
+        for name, section in config.augmentations.items()
+        if registry.declared(section.type, section.options) is not None
+    ]
+    kind = preferred if preferred in kinds else next(iter(kinds), None)
     question = _QUESTIONS.get(kind or "", "What can you do?")
     body["messages"] = [{"role": "user", "content": question}]
+    headers = ["Content-Type: application/json"]
     if kind is not None:
         body["tools"] = [{"type": "function", "function": {"name": kind}}]
+    elif config.augmentations:  # tools whose names only their server knows
+        headers.append("X-InferCept-Augmentations: all")
     body |= {"temperature": 0, "max_tokens": 200}
     if stream:
         body["stream"] = True
@@ -38,7 +43,7 @@ def _ask(url: str, config: ServeConfig, preferred: str, *, stream: bool) -> str:
         [
             "curl -sN" if stream else "curl -s",
             f"{url}/v1/chat/completions",
-            "-H 'Content-Type: application/json'",
+            *(f"-H {shlex.quote(header)}" for header in headers),
             f"-d {shlex.quote(json.dumps(body))}",
         ]
     )

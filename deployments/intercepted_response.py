@@ -34,6 +34,7 @@ async def intercepted_response(
     chunk_object: str,
     empty_choice: Mapping[str, Any],
     model_name: str,
+    public_url: str | None = None,
 ) -> Any:
     """vLLM's response to ``request``, with ``interceptions`` in it.
 
@@ -46,12 +47,14 @@ async def intercepted_response(
         chunk_object: ``object`` of the chunks of a stream.
         empty_choice: A choice of a chunk that says nothing.
         model_name: ``model`` of the chunks.
+        public_url: Where clients reach this server, if not where the request says.
 
     Returns:
         A stream, a full response or an error, as ``create`` does.
     """
     channel_id = uuid.uuid4().hex
     channel = InterceptionChannel()
+    base_url = public_url or ("" if raw_request is None else str(raw_request.base_url))
     with _registered(channels, channel_id, channel):
         response = await create(with_wish(request, wish, channel_id), raw_request)
     if isinstance(response, ErrorResponse):
@@ -67,10 +70,11 @@ async def intercepted_response(
             empty_choice=empty_choice,
             channel=channel,
             show_results=wish.show_calls,
+            base_url=base_url,
         )
         return _stream(writer, response, channels, channel_id, channel)
     response.interceptions = [
-        interception_fields(interception, wish.show_calls)
+        interception_fields(interception, wish.show_calls, base_url)
         for interception in channel.latest.values()
     ]
     usage = response.usage

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from deployments.config import ServeConfig
 from deployments.plain_errors import plain_errors
 from deployments.serve_logs import serve_logs_kept
@@ -25,15 +26,20 @@ class LLMReplica:
     Args:
         config: The application's configuration.
         workers: The deployments of the augmentations that do not run inline.
+        artifacts: Where the files are that augmentations make.
 
     Raises:
         RuntimeError: if the engine does not start, with its reason.
     """
 
     async def __init__(  # type: ignore[misc]  # Ray Serve awaits it
-        self, config: ServeConfig, workers: dict[str, DeploymentHandle[Any]]
+        self,
+        config: ServeConfig,
+        workers: dict[str, DeploymentHandle[Any]],
+        artifacts: ArtifactFolder,
     ) -> None:
         self._config = config
+        self._artifacts = ArtifactFiles(artifacts)
         self._closed = False
         with plain_errors("starting the engine"), serve_logs_kept():
             await self._start(workers)
@@ -43,14 +49,22 @@ class LLMReplica:
         from deployments.augmentation_routes import AugmentationRoutes
         from deployments.engine_factory import make_engine
         from deployments.models import resolve
+        from deployments.questions import Questions
         from deployments.server_tools import ServerTools
 
         started_at = time.monotonic()
-        self._tools = ServerTools.of(self._config.augmentations)
+        self._tools = await ServerTools.of(self._config.augmentations, workers)
         model_path = resolve(self._config.model)
         self._engine, self._args = make_engine(self._config, model_path)
         self._routes = AugmentationRoutes(
-            self._config.augmentations, workers, eta_sink=self._engine.push_etas
+            self._config.augmentations,
+            workers,
+            self._tools,
+            eta_sink=self._engine.push_etas,
+            artifacts=self._artifacts,
+        )
+        self._questions = Questions(
+            {kind: workers[kind] for kind in self._config.answerable_kinds}
         )
         triggers = {
             name: augmentation.trigger
@@ -62,6 +76,7 @@ class LLMReplica:
             triggers,
             max_parked=self._config.scheduler.max_parked,
         )
+        self._tools = self._tools.defused(self._engine.dialect.plain)
         logger.info("engine ready in %.1f s", time.monotonic() - started_at)
 
     async def __serve_build_asgi_app__(self) -> "FastAPI":
@@ -73,26 +88,31 @@ class LLMReplica:
         from vllm.entrypoints.launchers.api_server.app_state import init_app_state
         from vllm.entrypoints.launchers.app import build_app
 
+        from deployments.artifact_route import add_artifact_route
         from deployments.chat import InterceptingChat
         from deployments.completions import InterceptingCompletions
         from deployments.disconnect import DisconnectOnCancel
+        from deployments.interception_api import interception_api
 
         tasks = await self._engine.get_supported_tasks()
         app = build_app(
             self._args, supported_tasks=tasks, model_config=self._engine.model_config
         )
+        add_artifact_route(app, self._artifacts)
         await init_app_state(self._engine, app.state, self._args, supported_tasks=tasks)
+        app.include_router(interception_api(self._questions))
         # vLLM has built the stack by now, so that `add_middleware` refuses.
         app.middleware_stack = DisconnectOnCancel(
             app.middleware_stack or app.build_middleware_stack()
         )
         app.state.server = SimpleNamespace()  # vLLM's launcher would put uvicorn here
-        channels = self._engine.channels
+        common = (self._tools, self._engine.channels)
+        public_url = self._config.artifacts.public_url
         app.state.openai_serving_chat = InterceptingChat(
-            app.state.openai_serving_chat, self._tools, channels
+            app.state.openai_serving_chat, *common, self._engine.dialect.plain, public_url
         )
         app.state.openai_serving_completion = InterceptingCompletions(
-            app.state.openai_serving_completion, self._tools, channels
+            app.state.openai_serving_completion, *common, public_url
         )
         return app
 

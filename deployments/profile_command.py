@@ -144,8 +144,7 @@ def describe(
     vllm_config = core.vllm_config
     return {
         **fit.profile.model_dump(),
-        "block_out_s": fit.block_out_s,
-        "block_in_s": fit.block_in_s,
+        "copies_measured": fit.copies_measured,
         "median_relative_error": fit.median_error,
         "p90_relative_error": fit.p90_error,
         "model": config.public_name,
@@ -191,8 +190,11 @@ def print_fit(fit: ProfileFit, options: ProfileOptions) -> None:
     print(f"\niteration           {costs.iteration_s * 1e3:10.3f} ms")
     print(f"query token         {costs.token_s * 1e6:10.3f} us")
     print(f"context token       {costs.context_token_s * 1e6:10.3f} us")
-    for name, seconds in (("to the host", fit.block_out_s), ("to the device", fit.block_in_s)):
-        found = "not measured: no swap" if seconds is None else f"{seconds * 1e6:10.3f} us"
+    for name, seconds in (
+        ("to the host", costs.block_out_s),
+        ("to the device", costs.block_in_s),
+    ):
+        found = f"{seconds * 1e6:10.3f} us" if fit.copies_measured else "not measured: no swap"
         print(f"block {name:<14}{found}")
     print(f"saturation (S)      {costs.saturation_tokens:10,} tokens")
     if fit.median_error is not None and fit.p90_error is not None:

@@ -2,10 +2,11 @@
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     ModelWrapValidatorHandler,
     ValidationError,
@@ -46,3 +47,14 @@ class Section(BaseModel):
                     cls, str(name), data[name], suggestion(str(name), cls.model_fields)
                 )
         return handler(data)
+
+
+def _numbers_as_text(env: Any) -> Any:
+    # YAML reads `OMP_NUM_THREADS: 1` as a number; an environment holds text.
+    if not isinstance(env, dict):
+        return env
+    return {k: str(v) if type(v) in (int, float) else v for k, v in env.items()}
+
+
+Environment = Annotated[dict[str, str], BeforeValidator(_numbers_as_text)]
+"""Environment variables."""

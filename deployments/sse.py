@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from deployments.artifact_route import artifact_url
 from deployments.ordered_merge import ordered_merge
 from intercept_core.engine.interception import Interception, InterceptionChannel
 
@@ -12,15 +13,23 @@ _PREFIX = "data: "
 _FRAME_FIELDS = ("id", "object", "created", "model")
 
 
-def interception_fields(interception: Interception, show_result: bool) -> dict[str, Any]:
+def interception_fields(
+    interception: Interception, show_result: bool, base_url: str = ""
+) -> dict[str, Any]:
     """What a client is told about an interception; fields without a value are left out.
 
     Args:
         interception: As published by the engine.
         show_result: Whether the client asked to see what the model was given.
+        base_url: Where the client reaches this server, and its artifacts.
     """
     fields = {name: value for name, value in asdict(interception).items() if value is not None}
     fields["seconds"] = round(interception.seconds, 6)
+    if artifacts := fields.pop("artifacts"):
+        fields["artifacts"] = [
+            {**artifact, "url": artifact_url(base_url, artifact["name"])}
+            for artifact in artifacts
+        ]
     if not show_result:
         fields.pop("result", None)
     return fields
@@ -53,6 +62,7 @@ class SseWriter:
         empty_choice: A choice that says nothing, in the protocol of the stream.
         channel: Where the interceptions come from.
         show_results: Whether clients see what the model was given.
+        base_url: Where the client reaches this server, and its artifacts.
     """
 
     def __init__(
@@ -62,11 +72,13 @@ class SseWriter:
         empty_choice: Mapping[str, Any],
         channel: InterceptionChannel,
         show_results: bool,
+        base_url: str = "",
     ) -> None:
         self._frame = dict(frame)
         self._empty_choice = dict(empty_choice)
         self._channel = channel
         self._show_results = show_results
+        self._base_url = base_url
 
     async def write(self, chunks: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
         """The stream that goes to the client; closes ``chunks`` when it is closed."""
@@ -83,7 +95,7 @@ class SseWriter:
 
     def _event(self, interception: Interception) -> str:
         choice = self._empty_choice | {"index": interception.index}
-        fields = interception_fields(interception, self._show_results)
+        fields = interception_fields(interception, self._show_results, self._base_url)
         return _encode(self._frame | {"choices": [choice], "interception": fields})
 
     def _chunk(self, text: str) -> str | None:

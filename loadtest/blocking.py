@@ -1,8 +1,9 @@
 """What moving or recomputing parked contexts costs the requests that run.
 
 Some requests generate all the time, while some sessions beside them are intercepted and
-resumed over and over. Three engines take turns: one preserves the parked contexts, one swaps
-them out and in, one discards and recomputes them. Printed is the time between two tokens of the
+resumed over and over. Four engines take turns: one preserves the parked contexts, one swaps
+them out and in, one discards and recomputes them, and one recomputes them within
+``recompute_slowdown``. Printed is the time between two tokens of the
 generating requests: ``python -m loadtest.blocking``
 """
 
@@ -34,7 +35,9 @@ SIDES = {
     "preserve": "preserve",
     "swap": "loadtest.blocking:SwapBeside",
     "recompute": "improved_discard",
+    "paced": "improved_discard",
 }
+RECOMPUTE_SLOWDOWN = {"paced": 0.1}
 CONTEXT_TOKENS = 320
 SPOKEN_TOKENS = 4
 RESULT_TOKENS = 8
@@ -62,17 +65,20 @@ class Side:
     """An engine with its requests.
 
     Args:
-        policy: Of the engine.
+        name: Of :data:`SIDES`.
         foreground: Requests that generate all the time.
         sessions: Sessions that are intercepted over and over.
     """
 
-    def __init__(self, policy: str, foreground: int, sessions: int) -> None:
+    def __init__(self, name: str, foreground: int, sessions: int) -> None:
         from loadtest.policies.engine import BenchEngine, EngineSettings
         from loadtest.policies.model import write_model
 
         settings = EngineSettings(
-            policy=policy, prefix_caching=False, device_blocks=DEVICE_BLOCKS
+            policy=SIDES[name],
+            recompute_slowdown=RECOMPUTE_SLOWDOWN.get(name),
+            prefix_caching=False,
+            device_blocks=DEVICE_BLOCKS,
         )
         with tempfile.TemporaryDirectory() as folder:
             self._engine = BenchEngine(write_model(Path(folder)), settings)
@@ -156,9 +162,9 @@ class Side:
         self._start_session()
 
 
-def serve(policy: str, foreground: int, sessions: int) -> None:
+def serve(name: str, foreground: int, sessions: int) -> None:
     """The engine's process: answers each line, some seconds, with a round."""
-    side = Side(policy, foreground, sessions)
+    side = Side(name, foreground, sessions)
     print("ready", flush=True)
     for line in sys.stdin:
         print(json.dumps(side.round(float(line))), flush=True)
@@ -167,10 +173,10 @@ def serve(policy: str, foreground: int, sessions: int) -> None:
 class Remote:
     """A side in a process of its own, which rests between its rounds."""
 
-    def __init__(self, policy: str, arguments: argparse.Namespace) -> None:
+    def __init__(self, name: str, arguments: argparse.Namespace) -> None:
         numbers = [str(arguments.foreground), str(arguments.sessions)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "loadtest.blocking", "--serve", policy, *numbers],
+            [sys.executable, "-m", "loadtest.blocking", "--serve", name, *numbers],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -210,10 +216,10 @@ def main() -> None:
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        policy, foreground, sessions = arguments.serve
-        serve(policy, int(foreground), int(sessions))
+        name, foreground, sessions = arguments.serve
+        serve(name, int(foreground), int(sessions))
         return
-    sides = {name: Remote(policy, arguments) for name, policy in SIDES.items()}
+    sides = {name: Remote(name, arguments) for name in SIDES}
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
     for side in sides.values():
         side.round(arguments.seconds)  # warm-up

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from augment_workers import registry
+from augment_workers.artifact_files import ArtifactFiles
 from augment_workers.base import Augmentation
 from augment_workers.runner import execute
-from deployments.config import ServeConfig
+from deployments.config import ArtifactsSection, ServeConfig
 from intercept_core.bus.messages import Accepted, Call, Failed, Progress, Result
 from intercept_core.policy.base import Policy
 from intercept_core.policy.cost_model import LinearCostModel
@@ -26,6 +28,13 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 def blocks(page: str, language: str) -> list[str]:
     """The fenced blocks of a page in one language."""
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def examples_of_the_six_kinds() -> list[dict[str, Any]]:
+    """The configurations of docs/augmentations.md before those of one's own tools."""
+    page = (ROOT / "docs/augmentations.md").read_text()
+    count = len(re.findall(r"```yaml", page[: page.index("\n## Your own tools")]))
+    return list(map(yaml.safe_load, blocks("docs/augmentations.md", "yaml")[:count]))
 
 
 def class_in(source: str, base: type) -> Any:
@@ -105,6 +114,49 @@ def test_the_yaml_of_the_readme_fits_the_configuration(
     assert [one.end for one in triggers.augmentations["act"].trigger] == ["\n"]
 
 
+@pytest.mark.parametrize(
+    "block",
+    examples_of_the_six_kinds(),
+    ids=lambda block: next(iter(block["augmentations"])),
+)
+def test_the_production_backends_fit_the_configuration(block: dict[str, Any]) -> None:
+    args = ServeConfig.model_validate({"model": "tiny-tools", **block})
+    (kind,) = args.augmentations
+    assert registry.resolve(args.augmentations[kind].type).kind == kind
+
+
+def test_every_kind_of_the_table_has_an_example() -> None:
+    page = (ROOT / "docs/augmentations.md").read_text()
+    table, _ = page.split("\n\nResults are", 1)
+    kinds = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    examples = examples_of_the_six_kinds()
+    assert kinds == {kind for example in examples for kind in example["augmentations"]}
+    assert len(kinds) == 6
+
+
+def test_the_pool_of_the_documentation_fits_the_configuration() -> None:
+    (source,) = blocks("docs/architecture.md", "yaml")
+    config = ServeConfig.model_validate({"model": "tiny-tools", **yaml.safe_load(source)})
+    pool = config.augmentations["retrieval"]
+    assert pool.autoscaling is not None and pool.autoscaling.target_queue_length == 8
+
+
+def test_the_tools_of_the_documentation_fit_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "my_package"
+    package.mkdir()
+    (package / "reverse.py").write_text(blocks("README.md", "python")[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    made = [
+        ServeConfig.model_validate({"model": "tiny-tools", **yaml.safe_load(text)})
+        for text in blocks("docs/augmentations.md", "yaml")
+        if "Reverse" in text or "type: http" in text or "type: mcp" in text
+    ]
+    names = {name for config in made for name in config.augmentations}
+    assert names >= {"forecast", "files", "tickets", "reverse"}
+
+
 def test_the_policy_of_the_documentation_works() -> None:
     (source,) = blocks("docs/policies.md", "python")
     policy = class_in(source, Policy)(seconds=2.5)
@@ -152,3 +204,31 @@ def test_the_curl_line_of_the_readme_is_a_request() -> None:
     words = shlex.split(command.removeprefix("$ "))
     body = json.loads(words[words.index("-d") + 1])
     assert body["tools"][0]["function"]["name"] == "calculator"
+
+
+async def test_the_examples_of_the_artifacts_page_work(tmp_path: Path) -> None:
+    (source,) = blocks("docs/artifacts.md", "python")
+    folder = ArtifactsSection(url=str(tmp_path)).folder("a-model")
+    memo = class_in(source, Augmentation)(ArtifactFiles(folder))
+    call = Call(
+        call_id="1",
+        request_id="r",
+        session_id="s",
+        kind="memo",
+        arguments={"text": "Buy milk."},
+        timeout_s=5.0,
+        lease_s=5.0,
+    )
+    events = [e async for e in execute(memo, call, worker="here", result_limit_chars=100)]
+    result = events[-1]
+    assert isinstance(result, Result)
+    assert (tmp_path / result.artifacts[0].name).read_text() == "Buy milk."
+    (told,) = map(json.loads, blocks("docs/artifacts.md", "json"))
+    assert told["artifacts"][0].keys() == {"name", "url", "content_type", "size_bytes"}
+
+
+def test_the_yaml_of_the_artifacts_page_fits_the_configuration() -> None:
+    store, image = map(yaml.safe_load, blocks("docs/artifacts.md", "yaml"))
+    store["artifacts"]["url"] = "memory://artifacts"  # s3fs is the operator's to install
+    config = ServeConfig.model_validate({"model": "tiny-tools", **store, **image})
+    assert config.artifacts.folder("x").max_bytes == 20 * 2**30

@@ -136,6 +136,11 @@ class InterceptBus:
         route = self._routes.get(kind)
         return route is not None and route.ends_on_timeout
 
+    def result_limit_tokens(self, kind: str) -> int | None:
+        """The most tokens of a result of ``kind``; None for any number."""
+        route = self._routes.get(kind)
+        return None if route is None else route.result_limit_tokens
+
     def eta_reports(self) -> list[EtaReport]:
         """What is expected of every live call."""
         return [live.eta_report() for live in self._live.values()]

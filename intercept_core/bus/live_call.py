@@ -1,6 +1,7 @@
 """One call on its way, over all its attempts."""
 
 import asyncio
+import json
 import logging
 import math
 from collections.abc import AsyncGenerator, Callable
@@ -52,6 +53,7 @@ class LiveCall:
         self.call = call
         self.route = route
         self.worker: str | None = None
+        self._argument_chars = len(json.dumps(call.arguments, default=str))
         self._clock = clock
         self._deadline = clock() + route.timeout_s
         self._grace_s = grace_s
@@ -86,8 +88,10 @@ class LiveCall:
 
     def can_retry(self, failure: Failed, backoff_s: float) -> bool:
         """Whether another attempt may follow ``failure`` and would still have time."""
+        has_not_begun = failure.code == "queue_full" and self.worker is None
         return (
             failure.retryable
+            and (self.route.retry or has_not_begun)
             and self._abort_reason is None
             and self.call.attempt < self.route.max_attempts
             and self._deadline - self._clock() > backoff_s
@@ -122,6 +126,7 @@ class LiveCall:
             eta_s=eta_s,
             fraction=self._fraction,
             typical_s=self.route.typical_s,
+            argument_chars=self._argument_chars,
         )
 
     async def close(self) -> None:

@@ -5,9 +5,9 @@ a process boundary. A caller sends one :class:`Call` and reads :data:`Event` obj
 the first terminal one (:class:`Result` or :class:`Failed`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 PROTOCOL_VERSION = 1
 """Raised when a field changes meaning; workers refuse a call of another version."""
@@ -43,17 +43,34 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file that a call has made, in the server's artifact store.
+
+    Attributes:
+        name: Under which the store keeps it and clients fetch it.
+        content_type: Media type, as HTTP says it.
+        size_bytes: Length of the file.
+    """
+
+    name: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The call succeeded; ``text`` is what the model reads.
 
     Attributes:
         truncated: Whether ``text`` was cut to the size limit of results.
+        artifacts: Files that the call has made, for the client.
     """
 
     call_id: str
     attempt: int
     text: str
     truncated: bool = False
+    artifacts: tuple[Artifact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +134,16 @@ class Call:
             call_id=self.call_id, attempt=self.attempt, fraction=fraction, eta_s=eta_s
         )
 
-    def result(self, text: str, *, truncated: bool = False) -> Result:
+    def result(
+        self, text: str, *, truncated: bool = False, artifacts: Iterable[Artifact] = ()
+    ) -> Result:
         """The event that ends this call with ``text``."""
         return Result(
-            call_id=self.call_id, attempt=self.attempt, text=text, truncated=truncated
+            call_id=self.call_id,
+            attempt=self.attempt,
+            text=text,
+            truncated=truncated,
+            artifacts=tuple(artifacts),
         )
 
     def failed(self, code: str, message: str, *, retryable: bool = False) -> Failed:
@@ -162,6 +185,7 @@ class EtaReport:
             unknown.
         fraction: Share of the work done, 0 to 1; None when unknown.
         typical_s: What the augmentation declares as a usual call's seconds, if it does.
+        argument_chars: Length of the call's arguments as JSON.
     """
 
     request_id: str
@@ -169,3 +193,35 @@ class EtaReport:
     eta_s: float | None
     fraction: float | None
     typical_s: float | None = None
+    argument_chars: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A call that waits for somebody's answer.
+
+    Attributes:
+        arguments: As the model wrote them.
+        waiting_s: Seconds since it was asked.
+        remaining_s: Seconds until its deadline.
+    """
+
+    call_id: str
+    session_id: str
+    kind: str
+    arguments: Mapping[str, Any]
+    waiting_s: float
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What somebody says to the question of one call."""
+
+    call_id: str
+    text: str
+
+
+Receipt = Literal["taken", "answered", "unknown"]
+"""What a worker says to an answer: it went to the call, another came before it, or there is no
+such question here."""

@@ -18,6 +18,9 @@ class Route:
         lease_s: Seconds after which a worker that hears nothing drops the work. Renewals
             go out every third of it.
         max_attempts: How often a call may be sent at most; 1 means never again.
+        retry: Whether a call that may have begun may be sent again. One that was refused
+            before it began always may.
+        result_limit_tokens: Longest result in tokens of the model; any length if None.
         typical_s: A usual call's seconds, for the scheduler; None if nobody has said.
 
     Raises:
@@ -28,6 +31,8 @@ class Route:
     timeout_s: float
     lease_s: float
     max_attempts: int = 2
+    retry: bool = True
+    result_limit_tokens: int | None = None
     typical_s: float | None = None
     ends_on_timeout: bool = False
 

@@ -1,16 +1,15 @@
 """How a model writes a call and reads its result."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from vllm.tokenizers import TokenizerLike
 from vllm.tool_parsers import ToolParser, ToolParserManager
 
 from intercept_core.engine.dialect_config import DialectConfig
+from intercept_core.engine.plain_text import PlainText
 from intercept_core.engine.trigger_config import TriggerConfig
 
 
@@ -36,6 +35,7 @@ class Dialect:
 
     Attributes:
         config: The texts.
+        plain: Encodes what comes from tools.
         trigger_token_ids: Tokens that end a call; empty if calls end with the turn.
         call_start_token_id: The token of ``call_start``; None if it is several.
 
@@ -62,8 +62,7 @@ class Dialect:
             self._parser = ToolParserManager.get_tool_parser(config.tool_parser)
         else:
             self.trigger_token_ids = frozenset({self._single_token(config.call_end)})
-        tags = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
-        self._tags = re.compile("|".join(map(re.escape, tags)) or r"(?!)")
+        self.plain = PlainText(tokenizer)
         start_token_ids = self._encode(config.call_start or "")
         self.call_start_token_id = start_token_ids[0] if len(start_token_ids) == 1 else None
 
@@ -107,23 +106,32 @@ class Dialect:
             trigger: What ended the call, if it was a text.
         """
         around = trigger or self.config
-        body = [
-            token_id for piece in self._without_tags(text) for token_id in self._encode(piece)
-        ]
         return [
             *self._encode(around.result_prefix),
-            *body,
+            *self.plain.encode(text),
             *self._encode(around.result_suffix),
         ]
+
+    def cut(self, text: str, limit: int | None) -> str:
+        """``text``, or of a longer one the first ``limit`` tokens or a few less, and a mark.
+
+        Args:
+            text: A result.
+            limit: Most tokens beside the mark; None for any number.
+        """
+        if limit is None or (tokens := len(self.plain.encode(text))) <= limit:
+            return text
+        kept = text
+        # Tokens do not say where in the text they end, and some end inside a character.
+        while tokens > limit:
+            kept = kept[: min(len(kept) * limit // tokens, len(kept) - 1)]
+            tokens = len(self.plain.encode(kept))
+        return f"{kept}… [cut: limit {limit} tokens]"
 
     def result_text(self, text: str, trigger: TriggerConfig | None = None) -> str:
         """The same as text, for clients that see calls inline."""
         around = trigger or self.config
         return f"{around.result_prefix}{text}{around.result_suffix}"
-
-    def _without_tags(self, text: str) -> list[str]:
-        cuts = [match.start() + 1 for match in self._tags.finditer(text)]
-        return [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
 
     def _encode(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from intercept_core.bus.messages import Artifact
+
 State = Literal["running", "succeeded", "failed", "resumed"]
 
 
@@ -21,6 +23,7 @@ class Interception:
             ``failed``, then ``resumed`` at the first token after it.
         seconds: Time since the generation stopped at the call.
         result: Text that the model was given; None while running.
+        artifacts: Files that the call has made.
         error: The failure's code and message; None otherwise.
         fraction: Share of the work done, 0 to 1, where the augmentation reports it.
         eta_s: Expected seconds until the result, where known.
@@ -38,6 +41,7 @@ class Interception:
     state: State
     seconds: float
     result: str | None = None
+    artifacts: tuple[Artifact, ...] = ()
     error: str | None = None
     fraction: float | None = None
     eta_s: float | None = None

@@ -169,7 +169,7 @@ class InterceptLLM(AsyncLLM):
 
     async def push_etas(self, reports: Sequence[EtaReport]) -> None:
         """Tells the scheduler when parked requests are expected back."""
-        etas = [[r.request_id, r.eta_s, r.kind, r.typical_s] for r in reports]
+        etas = [[r.request_id, r.eta_s, r.kind, r.typical_s, r.argument_chars] for r in reports]
         await self._control("etas", etas)
 
     async def snapshot(self) -> dict[str, Any]:

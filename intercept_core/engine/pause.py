@@ -44,10 +44,19 @@ class Pause:
         request_id: str,
         session_id: str,
         timeout_s: float | None = None,
+        fit: Callable[[str], str] = str,
     ) -> str:
         """Has ``call`` done; returns the text for the model, also when it failed.
 
         Cancelling it cancels the work.
+
+        Args:
+            bus: Where the call goes.
+            call: What is to be done.
+            request_id: The request that waits.
+            session_id: Key of the state that the augmentation keeps.
+            timeout_s: An earlier deadline than the augmentation's; None for that.
+            fit: Cuts a result to what the model may get.
         """
         events = bus.dispatch(
             call.name,
@@ -61,8 +70,9 @@ class Pause:
                 if self._interception is None:
                     self._begin(event.call_id, call)
                 if isinstance(event, Result):
-                    self._publish(state="succeeded", result=event.text)
-                    return event.text
+                    text = fit(event.text)
+                    self._publish(state="succeeded", result=text, artifacts=event.artifacts)
+                    return text
                 if isinstance(event, Failed):
                     if event.code == "deadline":
                         self.timeout = f"deadline: {event.message}"

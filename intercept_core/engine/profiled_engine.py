@@ -52,7 +52,7 @@ class CostRecorder(LearnedCostModel):
         """A second for each token, beside which a copy is nothing."""
         return float(query_tokens)
 
-    def copy_s(self, blocks: int) -> float:
+    def copy_s(self, blocks: int, *, to_host: bool) -> float:
         """Nothing."""
         return 0.0
 
@@ -60,7 +60,7 @@ class CostRecorder(LearnedCostModel):
         """Writes it down."""
         self.iterations.append(SeenIteration(query_tokens, context_tokens, seconds))
 
-    def observe_copy(self, blocks: int, seconds: float) -> None:
+    def observe_copy(self, blocks: int, seconds: float, *, to_host: bool) -> None:
         """Writes it down."""
         self.copies.append(SeenCopy(blocks, seconds))
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from vllm import SamplingParams
@@ -269,6 +270,7 @@ class InterceptSession:
                 request_id=self._mark.key,
                 session_id=self._request.conversation_id,
                 timeout_s=self._request.options.intercept_timeout_s,
+                fit=partial(self._dialect.cut, limit=self._bus.result_limit_tokens(call.name)),
             )
 
     # -- what goes to the engine -------------------------------------------------------

@@ -10,6 +10,7 @@ from intercept_core.policy.duration import (
     FirstOf,
     LiveEta,
     Profile,
+    SizedSurvival,
     Survival,
 )
 from intercept_core.policy.types import (
@@ -45,10 +46,13 @@ class Adaptive(Policy):
 
     @staticmethod
     def _estimator(seconds: Mapping[str, float]) -> DurationEstimator:
-        return FirstOf([LiveEta(), Survival(), Declared(), Profile(seconds), Elapsed()])
+        known = [LiveEta(), SizedSurvival(), Survival(), Declared(), Profile(seconds)]
+        return FirstOf([*known, Elapsed()])
 
-    def observe(self, kind: str | None, duration_s: float) -> None:
-        self._durations.observe(kind, duration_s)
+    def observe(
+        self, kind: str | None, duration_s: float, argument_chars: int | None = None
+    ) -> None:
+        self._durations.observe(kind, duration_s, argument_chars)
 
     def decide(
         self, parked: Sequence[ParkedContext], state: EngineState, cost: CostModel
@@ -72,7 +76,8 @@ class Adaptive(Policy):
             waste = restore_s * (tokens / 2 + other_tokens)
             value = waste / (max(remaining_s, SHORTEST_S) * held)
             worth[context.request_id] = value
-            if copies and remaining_s > iteration_s + cost.copy_s(context.device_blocks):
+            copy_s = cost.copy_s(context.device_blocks, to_host=True)
+            if copies and remaining_s > iteration_s + copy_s:
                 to_copy.append((value, context.request_id))
         to_copy.sort()
         return Decisions({id_: Disposition.MIRROR for _, id_ in to_copy}, worth, expected)

@@ -44,5 +44,13 @@ class Policy(ABC):
             cost: What recomputation and copies would take.
         """
 
-    def observe(self, kind: str | None, duration_s: float) -> None:  # noqa: B027
-        """Learns that an interception by ``kind`` took ``duration_s``; by default nothing."""
+    def observe(  # noqa: B027
+        self, kind: str | None, duration_s: float, argument_chars: int | None = None
+    ) -> None:
+        """Learns that an interception by ``kind`` took ``duration_s``; by default nothing.
+
+        Args:
+            kind: The augmentation, if it is known.
+            duration_s: From the call to the result.
+            argument_chars: See :class:`~intercept_core.policy.types.ParkedContext`.
+        """

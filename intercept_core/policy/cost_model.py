@@ -11,14 +11,16 @@ class LinearCostModel:
         iteration_s: Fixed part.
         token_s: Part of each query token.
         context_token_s: Part of each token of the contexts behind the queries.
-        block_copy_s: Time to copy one block one way.
+        block_out_s: Time to copy one block to the host.
+        block_in_s: Time to copy one block back.
         saturation_tokens: See :class:`~intercept_core.policy.types.CostModel`.
     """
 
     iteration_s: float = 0.010
     token_s: float = 50e-6
     context_token_s: float = 0.0
-    block_copy_s: float = 50e-6
+    block_out_s: float = 50e-6
+    block_in_s: float = 50e-6
     saturation_tokens: int = 384
 
     def forward_s(self, query_tokens: int, context_tokens: int) -> float:
@@ -29,6 +31,6 @@ class LinearCostModel:
             + self.context_token_s * context_tokens
         )
 
-    def copy_s(self, blocks: int) -> float:
+    def copy_s(self, blocks: int, *, to_host: bool) -> float:
         """See :class:`~intercept_core.policy.types.CostModel`."""
-        return self.block_copy_s * blocks
+        return blocks * (self.block_out_s if to_host else self.block_in_s)

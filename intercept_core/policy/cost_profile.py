@@ -22,7 +22,8 @@ class CostProfile(BaseModel):
         iteration_s: Fixed part of an iteration.
         token_s: Part of each query token.
         context_token_s: Part of each token of the contexts behind the queries.
-        block_copy_s: Time to copy one block one way.
+        block_out_s: Time to copy one block to the host.
+        block_in_s: Time to copy one block back.
         saturation_tokens: See :class:`~intercept_core.policy.types.CostModel`.
     """
 
@@ -31,7 +32,8 @@ class CostProfile(BaseModel):
     iteration_s: PositiveSeconds
     token_s: PositiveSeconds
     context_token_s: Seconds
-    block_copy_s: PositiveSeconds
+    block_out_s: PositiveSeconds
+    block_in_s: PositiveSeconds
     saturation_tokens: Annotated[int, Field(ge=1)]
 
     def cost_model(self) -> LinearCostModel:

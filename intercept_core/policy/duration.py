@@ -20,7 +20,9 @@ class DurationEstimator(ABC):
     def remaining_s(self, context: ParkedContext, now_s: float) -> float | None:
         """Expected seconds until the result, not negative; None when it cannot say."""
 
-    def observe(self, kind: str | None, duration_s: float) -> None:  # noqa: B027
+    def observe(  # noqa: B027
+        self, kind: str | None, duration_s: float, argument_chars: int | None = None
+    ) -> None:
         """Learns from an interception that has ended; by default nothing."""
 
 
@@ -38,14 +40,20 @@ class Survival(DurationEstimator):
     longer they lasted.
 
     Past its whole history a kind has shown a heavy tail: then as long again as it has waited.
+
+    Args:
+        least_history: Fewer durations of a kind say nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, least_history: int = LEAST_HISTORY) -> None:
+        self._least_history = least_history
         self._recent: dict[str | None, deque[float]] = {}
         self._sorted: dict[str | None, list[float]] = {}
         self._tail_sums: dict[str | None, list[float]] = {}
 
-    def observe(self, kind: str | None, duration_s: float) -> None:
+    def observe(
+        self, kind: str | None, duration_s: float, argument_chars: int | None = None
+    ) -> None:
         recent = self._recent.setdefault(kind, deque())
         ordered = self._sorted.setdefault(kind, [])
         recent.append(duration_s)
@@ -55,15 +63,19 @@ class Survival(DurationEstimator):
         self._tail_sums.pop(kind, None)
 
     def remaining_s(self, context: ParkedContext, now_s: float) -> float | None:
-        ordered = self._sorted.get(context.kind)
-        if ordered is None or len(ordered) < LEAST_HISTORY:
+        return self.of(context.kind, now_s - context.parked_s)
+
+    def of(self, kind: str | None, waited_s: float) -> float | None:
+        """Expected seconds until the result of a call to ``kind`` that has waited so long."""
+        ordered = self._sorted.get(kind)
+        if ordered is None or len(ordered) < self._least_history:
             return None
-        waited_s = max(now_s - context.parked_s, 0.0)
+        waited_s = max(waited_s, 0.0)
         first = bisect_right(ordered, waited_s)
         longer = len(ordered) - first
         if not longer:
             return waited_s
-        return self._tails(context.kind)[first] / longer - waited_s
+        return self._tails(kind)[first] / longer - waited_s
 
     def _tails(self, kind: str | None) -> list[float]:
         tails = self._tail_sums.get(kind)
@@ -75,6 +87,34 @@ class Survival(DurationEstimator):
             tails.reverse()
             self._tail_sums[kind] = tails
         return tails
+
+
+class SizedSurvival(DurationEstimator):
+    """The survival of the kind's interceptions with arguments of about the same size: a text to
+    be spoken takes as long as it is.
+
+    Sizes are told apart by powers of two. A size with less history than a kind needs twice over
+    says nothing.
+    """
+
+    def __init__(self) -> None:
+        self._survival = Survival(least_history=2 * LEAST_HISTORY)
+
+    def observe(
+        self, kind: str | None, duration_s: float, argument_chars: int | None = None
+    ) -> None:
+        if argument_chars is not None:
+            self._survival.observe(self._sized(kind, argument_chars), duration_s)
+
+    def remaining_s(self, context: ParkedContext, now_s: float) -> float | None:
+        if context.argument_chars is None:
+            return None
+        sized = self._sized(context.kind, context.argument_chars)
+        return self._survival.of(sized, now_s - context.parked_s)
+
+    @staticmethod
+    def _sized(kind: str | None, argument_chars: int) -> str:
+        return f"{kind}/{argument_chars.bit_length()}"
 
 
 class Declared(DurationEstimator):
@@ -117,9 +157,11 @@ class FirstOf(DurationEstimator):
     def __init__(self, estimators: Sequence[DurationEstimator]) -> None:
         self._estimators = tuple(estimators)
 
-    def observe(self, kind: str | None, duration_s: float) -> None:
+    def observe(
+        self, kind: str | None, duration_s: float, argument_chars: int | None = None
+    ) -> None:
         for estimator in self._estimators:
-            estimator.observe(kind, duration_s)
+            estimator.observe(kind, duration_s, argument_chars)
 
     def remaining_s(self, context: ParkedContext, now_s: float) -> float | None:
         for estimator in self._estimators:

@@ -29,8 +29,10 @@ class Heuristic(Policy):
         self._threshold_s = threshold_s
         self._durations = FirstOf([Profile(seconds or {}), Survival(), Declared()])
 
-    def observe(self, kind: str | None, duration_s: float) -> None:
-        self._durations.observe(kind, duration_s)
+    def observe(
+        self, kind: str | None, duration_s: float, argument_chars: int | None = None
+    ) -> None:
+        self._durations.observe(kind, duration_s, argument_chars)
 
     def decide(
         self, parked: Sequence[ParkedContext], state: EngineState, cost: CostModel

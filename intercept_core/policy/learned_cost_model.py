@@ -46,7 +46,7 @@ class LearnedCostModel:
         prior = prior or LinearCostModel()
         self._saturation_tokens = saturation_tokens
         self._coefficients = (prior.iteration_s, prior.token_s, prior.context_token_s)
-        self._block_copy_s = prior.block_copy_s
+        self._block_s = {True: prior.block_out_s, False: prior.block_in_s}  # by to_host
         self._prior = RelativeFit(columns=3)
         self._seen = RelativeFit(columns=3)
         self._since_fit = 0
@@ -60,9 +60,9 @@ class LearnedCostModel:
         fixed, query, context = self._coefficients
         return fixed + query * query_tokens + context * context_tokens
 
-    def copy_s(self, blocks: int) -> float:
+    def copy_s(self, blocks: int, *, to_host: bool) -> float:
         """See :class:`~intercept_core.policy.types.CostModel`."""
-        return self._block_copy_s * blocks
+        return self._block_s[to_host] * blocks
 
     @property
     def saturation_tokens(self) -> int:
@@ -93,10 +93,11 @@ class LearnedCostModel:
             self._since_fit = 0
             self._refit()
 
-    def observe_copy(self, blocks: int, seconds: float) -> None:
-        """Learns that a copy of ``blocks`` one way took ``seconds``."""
-        block_s = min(seconds / blocks, OUTLIER * self._block_copy_s)
-        self._block_copy_s = COPY_MEMORY * self._block_copy_s + (1 - COPY_MEMORY) * block_s
+    def observe_copy(self, blocks: int, seconds: float, *, to_host: bool) -> None:
+        """Learns that a copy of ``blocks`` took ``seconds``."""
+        known_s = self._block_s[to_host]
+        block_s = min(seconds / blocks, OUTLIER * known_s)
+        self._block_s[to_host] = COPY_MEMORY * known_s + (1 - COPY_MEMORY) * block_s
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form of a profile."""
@@ -105,7 +106,8 @@ class LearnedCostModel:
             "iteration_s": fixed,
             "token_s": query,
             "context_token_s": context,
-            "block_copy_s": self._block_copy_s,
+            "block_out_s": self._block_s[True],
+            "block_in_s": self._block_s[False],
             "saturation_tokens": self.saturation_tokens,
         }
 

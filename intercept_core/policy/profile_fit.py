@@ -60,15 +60,13 @@ class ProfileFit:
 
     Attributes:
         profile: The costs.
-        block_out_s: Time of a block to the host; None if no copy was measured.
-        block_in_s: Time of a block back.
+        copies_measured: Whether the times of copies are more than careful guesses.
         median_error: Median relative error at the held-out shapes; None without any.
         p90_error: Its 90th percentile.
     """
 
     profile: CostProfile
-    block_out_s: float | None
-    block_in_s: float | None
+    copies_measured: bool
     median_error: float | None
     p90_error: float | None
 
@@ -78,7 +76,7 @@ def fit_profile(
 ) -> ProfileFit:
     """Fits the linear model to what is not held out, and judges it by the rest.
 
-    Copies count at the slower direction; where none was measured the careful guess stays.
+    Where no copy was measured the careful guess stays.
 
     Raises:
         ValueError: without an iteration of prompts alone to fit to.
@@ -88,20 +86,18 @@ def fit_profile(
         if not made.held_out:
             fit.add((1.0, made.query_tokens, made.context_tokens), made.seconds)
     fixed, token, context = fit.coefficients()
-    out_s, in_s = _block_s(copies, to_host=True), _block_s(copies, to_host=False)
-    measured_s = [seconds for seconds in (out_s, in_s) if seconds is not None]
     profile = CostProfile(
         iteration_s=max(fixed, LEAST_S),
         token_s=max(token, LEAST_S),
         context_token_s=context,
-        block_copy_s=max(measured_s, default=LinearCostModel().block_copy_s),
+        block_out_s=_block_s(copies, LinearCostModel().block_out_s, to_host=True),
+        block_in_s=_block_s(copies, LinearCostModel().block_in_s, to_host=False),
         saturation_tokens=saturation_tokens(iterations),
     )
     errors = relative_errors(profile, iterations)
     return ProfileFit(
         profile=profile,
-        block_out_s=out_s,
-        block_in_s=in_s,
+        copies_measured=bool(copies),
         median_error=float(np.median(errors)) if errors else None,
         p90_error=float(np.quantile(errors, 0.9)) if errors else None,
     )
@@ -149,6 +145,6 @@ def relative_errors(
     ]
 
 
-def _block_s(copies: Sequence[MeasuredCopy], *, to_host: bool) -> float | None:
+def _block_s(copies: Sequence[MeasuredCopy], guess_s: float, *, to_host: bool) -> float:
     per_block = [made.seconds / made.blocks for made in copies if made.to_host is to_host]
-    return max(median(per_block), LEAST_S) if per_block else None
+    return max(median(per_block), LEAST_S) if per_block else guess_s

@@ -32,7 +32,9 @@ class Ttl(Policy):
         self._history: dict[str | None, deque[float]] = {}
         self._ttl_s: dict[str | None, float] = {}
 
-    def observe(self, kind: str | None, duration_s: float) -> None:
+    def observe(
+        self, kind: str | None, duration_s: float, argument_chars: int | None = None
+    ) -> None:
         history = self._history.setdefault(kind, deque(maxlen=HISTORY))
         history.append(duration_s)
         ordered = sorted(history)

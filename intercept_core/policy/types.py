@@ -34,6 +34,7 @@ class ParkedContext:
         arrival_s: When the request first arrived (wall clock): its place in every queue.
         parked_s: When it was intercepted (the policy's clock).
         eta_s: Expected time of the result (the policy's clock); None when unknown.
+        argument_chars: Length of the call's arguments as JSON; None until the bus has said so.
         declared_s: The duration that the augmentation declares as typical; None if it does not.
         returns_s: The true time of the result (the policy's clock). Experiments alone know
             it, and policies other than the oracle must not read it.
@@ -48,6 +49,7 @@ class ParkedContext:
     parked_s: float
     host_blocks: int = 0
     eta_s: float | None = None
+    argument_chars: int | None = None
     declared_s: float | None = None
     returns_s: float | None = None
 
@@ -90,8 +92,8 @@ class CostModel(Protocol):
         """Time of one iteration over ``query_tokens`` with ``context_tokens`` behind them."""
         ...
 
-    def copy_s(self, blocks: int) -> float:
-        """Time to copy ``blocks`` between device and host, one way."""
+    def copy_s(self, blocks: int, *, to_host: bool) -> float:
+        """Time to copy ``blocks`` from the device to the host, or back."""
         ...
 
     @property

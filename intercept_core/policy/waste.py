@@ -27,7 +27,8 @@ def preserve(tokens: int, remaining_s: float) -> float:
 
 def swap(blocks: int, batch_tokens: int, cost: CostModel) -> float:
     """Equation 3: everybody waits for the copy out and the copy in."""
-    return 2 * cost.copy_s(blocks) * batch_tokens
+    both_s = cost.copy_s(blocks, to_host=True) + cost.copy_s(blocks, to_host=False)
+    return both_s * batch_tokens
 
 
 def chunked_discard(

@@ -22,6 +22,8 @@ class InterceptConfig(BaseModel):
         park_deadline_s: Seconds after which a parked request ends whose result has not come.
         max_parked_device_share: Share of the device's KV blocks that parked contexts may hold
             together, 0 to 1.
+        recompute_slowdown: By what share of its time recomputation may lengthen an iteration
+            in which others generate; None to fill it to the saturation point.
         reports: Whether to report to :class:`~intercept_core.engine.metrics.InterceptMetrics`,
             which has to be there: vLLM's own loggers do not know what to do with a report.
     """
@@ -33,6 +35,7 @@ class InterceptConfig(BaseModel):
     profile: CostProfile | None = None
     park_deadline_s: PositiveFloat = 3600.0
     max_parked_device_share: float = Field(default=1.0, ge=0.0, le=1.0)
+    recompute_slowdown: PositiveFloat | None = None
     reports: bool = False
 
     @classmethod

@@ -13,8 +13,8 @@ def handle(scheduler: Any, operation: str, payload: Any) -> Any:
 
     Operations:
         ``etas``: ``payload`` is a list of ``[session key, eta_s or None, kind or None,
-        typical_s or None]``, seconds from now and of a whole call; answers how many of them
-        were parked.
+        typical_s or None, characters of the arguments or None]``, seconds from now and of a
+        whole call; answers how many of them were parked.
         ``snapshot``: answers a dict of counts (see :func:`snapshot`).
 
     Raises:
@@ -40,8 +40,9 @@ def _report_etas(scheduler: InterceptMixin, etas: list[Any]) -> int:
             eta_s=None if eta_s is None else now_s + eta_s,
             kind=kind,
             declared_s=typical_s,
+            argument_chars=argument_chars,
         )
-        for key, eta_s, kind, typical_s in etas
+        for key, eta_s, kind, typical_s, argument_chars in etas
     )
 
 

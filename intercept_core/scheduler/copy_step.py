@@ -24,7 +24,9 @@ class CopyStep:
         waited_s = 0.0
         for finished in scheduler.swapper.collect():
             waited_s = max(waited_s, finished.seconds)
-            scheduler.intercept_cost.observe_copy(finished.blocks, finished.seconds)
+            scheduler.intercept_cost.observe_copy(
+                finished.blocks, finished.seconds, to_host=finished.to_host
+            )
             if finished.aborted:
                 scheduler._free_blocks(finished.parked.request)
             elif finished.returned:
@@ -54,7 +56,9 @@ class CopyStep:
             return swapper.pool.size
         cost, iterations = scheduler.intercept_cost, scheduler.iterations
         hidden_s = cost.forward_s(iterations.query_tokens, iterations.context_tokens)
-        blocks = int(hidden_s / max(cost.copy_s(1), 1e-9))
+        # Both ways are counted together, at the slower one.
+        block_s = max(cost.copy_s(1, to_host=True), cost.copy_s(1, to_host=False), 1e-9)
+        blocks = int(hidden_s / block_s)
         return min(max(blocks, 1), swapper.pool.size) - swapper.blocks_in_flight
 
     def _allocate(self, request: Request, tokens: int) -> bool:

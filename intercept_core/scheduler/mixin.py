@@ -36,6 +36,7 @@ from intercept_core.scheduler.interception_log import InterceptionLog
 from intercept_core.scheduler.iterations import Iterations
 from intercept_core.scheduler.limits import Limits
 from intercept_core.scheduler.mark import SessionMark
+from intercept_core.scheduler.pace import tokens_at_pace
 from intercept_core.scheduler.park_table import ParkTable
 from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.pressure import MemoryPressure, reclaiming
@@ -86,6 +87,7 @@ class InterceptMixin(Scheduler):
             self.swapper = Swapper(self.connector, self.device, self.telemetry, self.place)
             self.connector.wait = self.intercept_policy.waits_for_copies
         self.limits = Limits(self, config.max_parked_device_share)
+        self._recompute_slowdown = config.recompute_slowdown
         self._endings = Endings(self)
         self.deadlines = ParkDeadlines(
             self.parked, self._endings, self.telemetry, config.park_deadline_s, self._now_s
@@ -126,14 +128,15 @@ class InterceptMixin(Scheduler):
         return output
 
     def _scheduled_tokens_limit(self) -> int:
-        # Recomputation fills an iteration to the saturation point and no further, so that
-        # those who decode beside it keep their pace.
-        if not self.iterations.recomputing or self.intercept_policy.requeues:
-            return self._most_scheduled_tokens
         decoding = len(self.running)
-        if not decoding:
+        if not (self.iterations.recomputing and decoding) or self.intercept_policy.requeues:
             return self._most_scheduled_tokens
-        limit = max(self.intercept_cost.saturation_tokens, decoding + self.block_size)
+        limit = tokens_at_pace(
+            decoding,
+            self.iterations.context_tokens,
+            self.intercept_cost,
+            self._recompute_slowdown,
+        )
         return min(limit, self._most_scheduled_tokens)
 
     def update_from_output(
@@ -286,7 +289,9 @@ class InterceptMixin(Scheduler):
         if (mark := SessionMark.of(session)) is not None and mark.kind is not None:
             parked.kind = mark.kind  # the bus had no time to tell of a short call
         parked.resumed_s = self.clock()
-        self.intercept_policy.observe(parked.kind, parked.resumed_s - parked.since_s)
+        self.intercept_policy.observe(
+            parked.kind, parked.resumed_s - parked.since_s, parked.argument_chars
+        )
         if self.intercept_policy.requeues:
             session.arrival_time = arrival_s
         self._resumes.add(parked)

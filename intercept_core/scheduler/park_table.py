@@ -90,6 +90,7 @@ class ParkTable:
         eta_s: float | None = None,
         kind: str | None = None,
         declared_s: float | None = None,
+        argument_chars: int | None = None,
     ) -> bool:
         """Notes what the bus knows of session ``key``; False if it is not parked."""
         parked = self._by_id.get(self._id_of_key.get(key, ""))
@@ -98,6 +99,8 @@ class ParkTable:
         parked.eta_s = eta_s
         parked.kind = kind or parked.kind
         parked.declared_s = parked.declared_s if declared_s is None else declared_s
+        if argument_chars is not None:
+            parked.argument_chars = argument_chars
         self._fresh[parked.request_id] = None
         return True
 

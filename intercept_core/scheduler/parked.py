@@ -27,6 +27,7 @@ class Parked:
         disposition: What was decided last.
         worth: See :attr:`~intercept_core.policy.types.Decisions.worth`.
         eta_s: Expected time of the result (the scheduler's clock); None when unknown.
+        argument_chars: Length of the call's arguments; None until reported.
         declared_s: The duration that the augmentation declares as typical.
         returns_s: The true time of the result, which only experiments tell.
         kind: The augmentation it waits for; None until reported.
@@ -51,6 +52,7 @@ class Parked:
     disposition: Disposition = Disposition.PRESERVE
     worth: float = float("-inf")
     eta_s: float | None = None
+    argument_chars: int | None = None
     declared_s: float | None = None
     returns_s: float | None = None
     kind: str | None = None
@@ -110,6 +112,7 @@ class Parked:
             arrival_s=self.request.arrival_time,
             parked_s=self.since_s,
             eta_s=self.eta_s,
+            argument_chars=self.argument_chars,
             declared_s=self.declared_s,
             returns_s=self.returns_s,
         )

@@ -20,4 +20,5 @@ def copy_beats_recompute(
     iteration_s = cost.forward_s(iterations.query_tokens, context_tokens)
     recompute_s = cost.forward_s(iterations.query_tokens + tokens, context_tokens)
     # A copy takes an iteration at least, before the request can go on.
-    return recompute_s - iteration_s > max(cost.copy_s(missing), NEGLIGIBLE_SHARE * iteration_s)
+    copy_s = cost.copy_s(missing, to_host=False)
+    return recompute_s - iteration_s > max(copy_s, NEGLIGIBLE_SHARE * iteration_s)

@@ -28,6 +28,7 @@ class FinishedCopy:
 
     Attributes:
         parked: The context.
+        to_host: Its direction.
         blocks: How many were copied.
         seconds: What it took.
         returned: Whether the context is now complete on the device, or given up.
@@ -35,6 +36,7 @@ class FinishedCopy:
     """
 
     parked: Parked
+    to_host: bool
     blocks: int
     seconds: float
     returned: bool = False
@@ -145,14 +147,16 @@ class Swapper:
                 self._copied_out(parked, copy)
             else:
                 self.pool.give_back(copy.host_blocks)
-            return FinishedCopy(parked, count, seconds)
+            return FinishedCopy(parked, copy.to_host, count, seconds)
         self._device.account(parked)
         parked.copy = None
         if parked.request_id in self._aborted:
             self._aborted.discard(parked.request_id)
             self._free_host(parked)
-            return FinishedCopy(parked, count, seconds, aborted=True)
-        return FinishedCopy(parked, count, seconds, returned=self._copied_in(parked, count))
+            return FinishedCopy(parked, copy.to_host, count, seconds, aborted=True)
+        return FinishedCopy(
+            parked, copy.to_host, count, seconds, returned=self._copied_in(parked, count)
+        )
 
     def _copied_out(self, parked: Parked, copy: BlockCopy) -> None:
         count = len(copy.host_blocks)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-import psutil
 from vllm.v1.kv_cache_interface import KVCacheConfig
+
+from intercept_core.swap.host_memory import available_bytes
 
 GIB = 2**30
 
@@ -52,11 +53,12 @@ def require_memory(host_memory_gib: float, workers: int) -> None:
     Raises:
         ValueError: if that is more than the machine has free.
     """
-    available_gib = psutil.virtual_memory().available / GIB
+    available_gib = available_bytes() / GIB
     if host_memory_gib / workers > available_gib:
         raise ValueError(
             f"host_memory_gib: {host_memory_gib:g} (in {workers} equal parts) is more than the "
-            f"{available_gib:.1f} GiB of memory that this machine has free; set it lower"
+            f"{available_gib:.1f} GiB of memory that this machine or its container has free; "
+            "set it lower"
         )
 
 

@@ -5,6 +5,7 @@ from random import Random
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.outputs import KVConnectorOutput, ModelRunnerOutput
 
+from intercept_core.policy.types import CostModel
 from intercept_core.swap.block_copy import BlockCopy, CopyOrders, CopyReports
 from loadtest.simulator.kv_oracle import KvOracle
 
@@ -13,14 +14,14 @@ class FakeCopies:
     """Two lanes at a fixed bandwidth, out and in, each one copy at a time.
 
     Args:
-        block_s: Time of a block.
+        cost: What copies take.
         oracle: Is told of each copy, at its start or at its end, as a draw has it: a machine
             may read and write at any moment between.
         seed: Of those draws.
     """
 
-    def __init__(self, block_s: float, oracle: KvOracle | None = None, seed: int = 0) -> None:
-        self._block_s = block_s
+    def __init__(self, cost: CostModel, oracle: KvOracle | None = None, seed: int = 0) -> None:
+        self._cost = cost
         self._oracle = oracle
         self._rng = Random(seed)
         self._lane_free_s = {True: 0.0, False: 0.0}
@@ -38,7 +39,7 @@ class FakeCopies:
         return last_s
 
     def _start(self, copy: BlockCopy, now_s: float) -> float:
-        seconds = len(copy.host_blocks) * self._block_s
+        seconds = self._cost.copy_s(len(copy.host_blocks), to_host=copy.to_host)
         end_s = max(now_s, self._lane_free_s[copy.to_host]) + seconds
         self._lane_free_s[copy.to_host] = end_s
         late = self._oracle is not None and self._rng.random() < 0.5

@@ -107,6 +107,7 @@ class Machine:
     def hardware(self, host_gb: float = HOST_GB) -> Hardware:
         """What the scheduler sees of it, with ``host_gb`` of host memory for contexts."""
         block_bytes = self.model.token_bytes * BLOCK_TOKENS
+        block_copy_s = block_bytes / (COPY_BYTES_PER_S * self.gpus)
         iteration_s, token_s = self.measured or self._roofline()
         cache_bytes = self.gpus * (USED_SHARE * self.gpu.memory_bytes - ACTIVATION_BYTES)
         cache_bytes -= self.model.weight_bytes
@@ -115,7 +116,8 @@ class Machine:
                 iteration_s=iteration_s,
                 token_s=token_s,
                 context_token_s=self.model.token_bytes / self._bytes_per_s,
-                block_copy_s=block_bytes / (COPY_BYTES_PER_S * self.gpus),
+                block_out_s=block_copy_s,
+                block_in_s=block_copy_s,
                 saturation_tokens=SATURATION_TOKENS,
             ),
             device_blocks=int(cache_bytes // block_bytes),

@@ -69,7 +69,7 @@ class VirtualEngine:
         self._hardware = hardware
         self._worker = worker
         self._oracle = oracle
-        self._copies = FakeCopies(hardware.cost.block_copy_s, oracle)
+        self._copies = FakeCopies(hardware.cost, oracle)
 
     @property
     def intercepting(self) -> InterceptScheduler | None:

@@ -36,7 +36,16 @@ class BadSchema(Configured):
 
 
 def test_built_in_types() -> None:
-    assert {"alfworld", "calculator", "retrieval"} <= set(BUILT_IN)
+    assert {
+        "alfworld",
+        "calculator",
+        "chatbot",
+        "http",
+        "image",
+        "mcp",
+        "retrieval",
+        "speech",
+    } == (set(BUILT_IN))
     for name in BUILT_IN:
         assert resolve(name).kind == name
     assert isinstance(create("calculator"), Calculator)
@@ -60,7 +69,7 @@ def test_nested_options() -> None:
 @pytest.mark.parametrize(
     ("type_name", "options", "message"),
     [
-        ("calc", {}, "no augmentation 'calc'; there are .*calculator, retrieval"),
+        ("calc", {}, "no augmentation 'calc'; there are .*calculator.* retrieval"),
         ("no.such.module:Tool", {}, "cannot be imported: No module named 'no'"),
         (f"{HERE}:Nothing", {}, "cannot be imported: .*Nothing"),
         ("os:path", {}, "no subclass of Augmentation"),

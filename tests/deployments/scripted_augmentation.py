@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ class Scripted(Augmentation):
         "type": "object",
         "properties": {
             "seconds": {"type": "number"},
-            "exit_in_attempt": {"type": "integer"},
+            "die_in_attempt": {"type": "integer"},
             "ignore_cancellation": {"type": "boolean"},
         },
         "additionalProperties": False,
@@ -30,10 +31,10 @@ class Scripted(Augmentation):
     async def run(self, call):
         arguments = call.arguments
         self._note("started", call)
-        if arguments.get("exit_in_attempt") == call.attempt:
+        if arguments.get("die_in_attempt") == call.attempt:
             yield call.progress(fraction=0.0)
             await asyncio.sleep(0.2)
-            os._exit(1)
+            os.kill(os.getpid(), signal.SIGKILL)
         try:
             yield call.progress(fraction=0.5, eta_s=arguments.get("seconds", 0.0))
             await self._work(call)

@@ -93,15 +93,23 @@ async def dispatch(bus, name, **arguments):
         return [event async for event in start(bus, name, **arguments)]
 
 
+async def waiting(handle, calls):
+    """Until so many calls wait for a slot."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (await handle.record_autoscaling_stats.remote())["waiting"] != calls:
+            await asyncio.sleep(0.02)
+
+
 async def test_a_call_runs_in_a_replica(bus):
     accepted, progress, result = await dispatch(bus, "plain")
     assert isinstance(accepted, Accepted) and isinstance(progress, Progress)
     assert result.text == "worked"
 
 
-async def test_arguments_are_checked_by_the_worker(bus):
+async def test_arguments_are_checked_by_the_worker(bus, journal):
     *_, failed = await dispatch(bus, "typo", secnods=1)
     assert failed.code == "bad_arguments" and "secnods" in failed.message
+    assert "started typo" not in journal.lines()
 
 
 async def test_renewals_keep_a_call_alive_beyond_its_lease(bus):
@@ -130,10 +138,8 @@ async def test_full_queue_refuses_and_the_waiting_call_gets_its_turn(bus, journa
     for n, events in enumerate(running):
         await anext(events)
         await journal.wait_for(f"started busy-{n}")
-    waiting = asyncio.create_task(dispatch(bus, "patient"))
-    async with asyncio.timeout(PATIENCE_S):
-        while (await scripted.record_autoscaling_stats.remote())["waiting"] < 1:
-            await asyncio.sleep(0.02)
+    patient = asyncio.create_task(dispatch(bus, "patient"))
+    await waiting(scripted, 1)
     (failed,) = await dispatch(bus, "refused")
     assert failed.code == "queue_full" and failed.retryable
     assert "concurrency" in failed.message and "queue_limit=1" in failed.message
@@ -141,9 +147,25 @@ async def test_full_queue_refuses_and_the_waiting_call_gets_its_turn(bus, journa
     assert stats == {"running": 2.0, "waiting": 1.0}
     for events in running:
         await events.aclose()
-    *_, result = await waiting
+    *_, result = await patient
     assert result.text == "worked"
     assert "started refused" not in journal.lines()
+
+
+async def test_a_caller_that_leaves_the_queue_is_never_served(bus, journal, scripted):
+    running = [start(bus, f"owner-{n}", seconds=60.0) for n in range(2)]
+    for n, events in enumerate(running):
+        await anext(events)
+        await journal.wait_for(f"started owner-{n}")
+    queued = asyncio.create_task(dispatch(bus, "impatient"))
+    await waiting(scripted, 1)
+    queued.cancel()
+    await waiting(scripted, 0)
+    for events in running:
+        await events.aclose()
+    *_, result = await dispatch(bus, "next")
+    assert result.text == "worked"
+    assert "started impatient" not in journal.lines()
 
 
 async def test_waiting_for_a_slot_counts_towards_the_deadline(bus, scripted, journal):
@@ -198,10 +220,18 @@ async def test_calls_that_ignore_cancellation_make_the_replica_unhealthy(scripte
     await bus.close()
 
 
-async def test_killed_replica_is_retried_on_the_restarted_one(scripted):
+async def test_calls_of_a_worker_that_is_killed_go_out_again_if_they_may(scripted, journal):
     bus = make_bus(scripted, max_attempts=2)
-    events = await dispatch(bus, "phoenix", exit_in_attempt=1)
+    careful = make_bus(scripted, max_attempts=2, retry=False)
+    effect = asyncio.create_task(dispatch(careful, "effect", seconds=60.0))
+    await journal.wait_for("started effect")
+    events = await dispatch(bus, "phoenix", die_in_attempt=1)
     first, *_, result = events
     assert (first.attempt, result.attempt, result.text) == (1, 2, "worked")
     assert bus.stats.retried == 1
+    *_, failed = await effect
+    assert (failed.code, failed.attempt) == ("worker_lost", 1)
+    assert journal.lines().count("started effect") == 1, "it may have happened"
+    assert journal.lines().count("started phoenix") == 2
     await bus.close()
+    await careful.close()

@@ -20,7 +20,7 @@ def section(**changes):
 @pytest.fixture
 def two():
     augmentations = {
-        "inline": section(inline=True),
+        "inline": {"type": "calculator", "inline": True},
         "remote": section(num_replicas=2, env={"KEY": "value"}, num_gpus=0.25),
     }
     return built(augmentations=augmentations, env={"OMP_NUM_THREADS": 1})
@@ -43,9 +43,10 @@ def test_a_worker_has_room_for_control_beside_its_calls(two):
 
 def test_the_replica_gets_configuration_workers_and_environment(two):
     replica = two["LLMReplica"]
-    config, workers = replica.init_args
+    config, workers, artifacts = replica.init_args
     assert config.model == "a-model"
     assert set(workers) == {"remote"}
+    assert two["augmentation-remote"].init_args[-1] == artifacts
     env = replica.ray_actor_options["runtime_env"]["env_vars"]
     assert env == {"VLLM_NO_USAGE_STATS": "1", "OMP_NUM_THREADS": "1"}
 
@@ -56,3 +57,22 @@ def test_autoscaling_replaces_the_number_of_replicas():
     found = replica._deployment_config.autoscaling_config
     assert (found.min_replicas, found.max_replicas) == (1, 4)
     assert found.target_ongoing_requests == 8
+
+
+def test_a_pool_grows_by_the_length_of_its_queues():
+    autoscaling = {"min_replicas": 2, "max_replicas": 4, "target_queue_length": 3}
+    worker = built(augmentations={"tool": section(autoscaling=autoscaling)})[
+        "augmentation-tool"
+    ]
+    found = worker._deployment_config.autoscaling_config
+    assert (found.min_replicas, found.max_replicas) == (2, 4)
+    assert found.target_ongoing_requests == 2 + 3, "Serve counts running and waiting calls"
+
+
+def test_a_worker_is_built_with_what_its_type_needs():
+    workers = built(augmentations={"human": {"type": "chatbot", "result_limit_tokens": 10}})
+    worker = workers["augmentation-human"]
+    *pool, artifacts = worker.init_args
+    assert pool == ["chatbot", {}, 1000, 0, 160]
+    assert artifacts.url.endswith("a-model")
+    assert worker.max_ongoing_requests > 1000 + 100

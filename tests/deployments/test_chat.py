@@ -20,16 +20,28 @@ def request(**fields):
     return ChatCompletionRequest.model_validate({"messages": messages, "model": "m"} | fields)
 
 
+class Shouting:
+    """Stands in for what keeps tags out of text; easily seen."""
+
+    def defuse(self, text):
+        return text.upper()
+
+    def defuse_all(self, value):
+        if isinstance(value, list):
+            return [{**part, "text": self.defuse(part["text"])} for part in value]
+        return self.defuse(value)
+
+
 @pytest.fixture
 def vllm():
     return FakeServing()
 
 
 @pytest.fixture
-def chat(vllm):
+async def chat(vllm):
     section = AugmentationSection(type="calculator")
-    tools = ServerTools.of({"calculator": section, "abacus": section})
-    return InterceptingChat(vllm, tools, vllm.channels)
+    tools = await ServerTools.of({"calculator": section, "abacus": section})
+    return InterceptingChat(vllm, tools, vllm.channels, Shouting())
 
 
 def names(request):
@@ -193,3 +205,16 @@ async def test_a_stream_that_is_never_read_leaves_nothing(chat, vllm):
     assert vllm.channels == {}
     await stream.aclose()
     assert vllm.channels == {}
+
+
+async def test_results_that_the_client_sends_again_are_plain_text(chat, vllm):
+    messages = [
+        {"role": "user", "content": "a"},
+        {"role": "tool", "tool_call_id": "1", "content": "b"},
+        {"role": "tool", "tool_call_id": "2", "content": [{"type": "text", "text": "c"}]},
+    ]
+    asked = request(messages=messages, tools=[CALCULATOR])
+    await chat.create_chat_completion(asked, http_request())
+    said, text, parts = [message["content"] for message in vllm.request.messages]
+    assert (said, text, list(parts)) == ("a", "B", [{"type": "text", "text": "C"}])
+    assert asked.messages[1]["content"] == "b", "the client's request is not changed"

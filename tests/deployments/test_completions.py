@@ -22,8 +22,8 @@ def vllm():
 
 
 @pytest.fixture
-def completions(vllm):
-    tools = ServerTools.of({"calculator": AugmentationSection(type="calculator")})
+async def completions(vllm):
+    tools = await ServerTools.of({"calculator": AugmentationSection(type="calculator")})
     return InterceptingCompletions(vllm, tools, vllm.channels)
 
 

@@ -159,7 +159,12 @@ def test_the_net_hangs_below_the_deadlines():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("park_deadline_s", 0), ("max_parked", 0), ("max_parked_device_share", 1.1)],
+    [
+        ("park_deadline_s", 0),
+        ("max_parked", 0),
+        ("max_parked_device_share", 1.1),
+        ("recompute_slowdown", 0),
+    ],
 )
 def test_impossible_limits_are_named(field, value):
     assert set(mistakes(scheduler={field: value})) == {f"scheduler.{field}"}

@@ -95,9 +95,11 @@ def test_no_server(capsys):
     assert "no server answers at http://127.0.0.1:9" in capsys.readouterr().err
 
 
-def test_there_are_ten_word_problems_and_five_questions_to_the_encyclopedia():
+def test_there_are_word_problems_questions_to_the_encyclopedia_and_chats():
     kinds = [question.kind for question in QUESTIONS]
     assert (kinds.count("calculator"), kinds.count("retrieval")) == (10, 5)
+    assert kinds.count("chatbot") == 2
+    assert all(question.replies for question in QUESTIONS if question.kind == "chatbot")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,8 @@ def test_what_is_no_deploy_file(write, text, part):
 
 
 PROFILE = (
-    '{"iteration_s": 0.02, "token_s": 0.001, "context_token_s": 0, "block_copy_s": 0.0001, '
+    '{"iteration_s": 0.02, "token_s": 0.001, "context_token_s": 0, '
+    '"block_out_s": 0.0001, "block_in_s": 0.0001, '
     '"saturation_tokens": 20, "model": "a-model"}'
 )
 PROFILED = GOOD + "    scheduler: {profile: app.profile.json}\n"

@@ -41,7 +41,8 @@ def test_the_profile_reaches_the_scheduler(split):
         "iteration_s": 0.02,
         "token_s": 1e-3,
         "context_token_s": 0.0,
-        "block_copy_s": 1e-4,
+        "block_out_s": 1e-4,
+        "block_in_s": 1e-4,
         "saturation_tokens": 20,
     }
     engine, _ = split(scheduler={"profile": profile})

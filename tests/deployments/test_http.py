@@ -3,139 +3,30 @@
 import asyncio
 import json
 import re
-import sys
 import time
-from pathlib import Path
 
 import httpx
 import openai
 import pytest
-import ray
-from random_llama import write_random_llama
 from ray import serve
 from ray.serve._private.api import serve_start
 from ray.serve.schema import ServeDeploySchema
-from transformers import AutoTokenizer
+from recognizer import spoken_digits
 
-from deployments.builder import build
-from deployments.config import ServeConfig
-
-# Neither replicas nor actors can import test modules.
-ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-
-PATIENCE_S = 60.0
-MODEL = "scripted"
-HERE = Path(__file__).parent
-PYTHONPATH = ":".join(map(str, (HERE, HERE.parent / "support", HERE.parents[1])))
-TEMPLATE = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
-CALCULATOR = {"type": "function", "function": {"name": "calculator"}}
-SCRIPTED = {"type": "function", "function": {"name": "scripted"}}
-WEATHER = {"type": "function", "function": {"name": "weather"}}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_random_llama(tmp_path_factory.mktemp("http"))
-
-
-@pytest.fixture(scope="module")
-def journal(folder):
-    return folder / "journal"
-
-
-@pytest.fixture(scope="module")
-def base_url(ray_session, folder, journal):
-    patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(HERE)
-    config = ServeConfig.model_validate(
-        {
-            "model": str(folder),
-            "served_model_name": MODEL,
-            "engine": {
-                "dtype": "float32",
-                "max_model_len": 256,
-                "max_num_seqs": 4,
-                "block_size": 32,
-                "num_gpu_blocks_override": 65,
-                "enforce_eager": True,
-                "chat_template": TEMPLATE,
-                "enable_auto_tool_choice": True,
-                "tool_call_parser": "hermes",
-                "logits_processors": ["served_script:ServedScript"],
-            },
-            "dialect": {"result_prefix": "[", "result_suffix": "]"},
-            "env": {"PYTHONPATH": PYTHONPATH},
-            "augmentations": {
-                "calculator": {"type": "calculator", "inline": True},
-                "scripted": {
-                    "type": "scripted_augmentation:Scripted",
-                    "options": {"journal": str(journal)},
-                    "env": {"PYTHONPATH": PYTHONPATH},
-                },
-            },
-        }
-    )
-    serve.run(build(config), name="http", route_prefix="/")
-    yield ray_session
-    serve.delete("http")
-    patch.undo()
-
-
-@pytest.fixture
-def client(base_url):
-    with openai.OpenAI(base_url=f"{base_url}/v1", api_key="none", max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def script(folder):
-    """What the model is to say, turn by turn, as ``vllm_xargs``."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-
-    def encode(text):
-        return tokenizer.encode(text, add_special_tokens=False)
-
-    def script(*turns, **xargs):
-        turns = [[*encode(turn), tokenizer.eos_token_id] for turn in turns]
-        turns = json.dumps([*encode("</tool_call>"), *turns])
-        return {"vllm_xargs": {"script_json": turns, **xargs}}
-
-    return script
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(request):
-    """After every test the engine holds no request, and nothing is parked."""
-    yield
-    if "base_url" in request.fixturenames:
-        asyncio.run(_idle())
-
-
-async def _idle(within_s=PATIENCE_S):
-    replica = serve.get_deployment_handle("LLMReplica", app_name="http")
-    async with asyncio.timeout(within_s):
-        while True:
-            snapshot = await replica.intercept_snapshot.remote()
-            if not snapshot["requests"] and not snapshot["parked"]:
-                return
-            await asyncio.sleep(0.05)
-
-
-def call(name, **arguments):
-    return f"<tool_call>{json.dumps({'name': name, 'arguments': arguments})}</tool_call>"
-
-
-CALL = call("calculator", expression="6*7")
-
-
-def ask(client, extra_body, **fields):
-    fields = {"tools": [CALCULATOR], "temperature": 0, "max_tokens": 120} | fields
-    return client.chat.completions.create(
-        model=MODEL,
-        messages=[{"role": "user", "content": "What is 6*7?"}],
-        extra_body=extra_body,
-        **fields,
-    )
+from tests.deployments.conftest import (
+    CALCULATOR,
+    CALL,
+    MODEL,
+    NOTES,
+    PATIENCE_S,
+    PYTHONPATH,
+    SCRIPTED,
+    SPEECH,
+    WEATHER,
+    ask,
+    call,
+    idle,
+)
 
 
 def test_models(client):
@@ -252,6 +143,34 @@ def test_a_call_that_cannot_be_done(client, script, turn, error):
     assert response.interceptions[0]["error"].startswith(error)
 
 
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_file_that_a_call_made_is_fetched_by_its_url(client, script, base_url, streamed):
+    turns = script(call("notes", text="Buy milk."), "Done.")
+    response = ask(client, turns, tools=[NOTES], stream=streamed)
+    if streamed:
+        *_, told = (c.interception for c in response if getattr(c, "interception", None))
+    else:
+        (told,) = response.interceptions
+    (artifact,) = told["artifacts"]
+    assert artifact["url"] == f"{base_url}/v1/artifacts/{artifact['name']}"
+    assert artifact["size_bytes"] == len("Buy milk.")
+    fetched = httpx.get(artifact["url"])
+    assert fetched.text == "Buy milk."
+    assert fetched.headers["content-type"] == artifact["content_type"]
+    assert httpx.get(artifact["url"].replace("notes-", "other-")).status_code == 404
+
+
+def test_what_the_model_says_is_heard_by_the_client(client, script):
+    text = "four seven one nine"
+    response = ask(client, script(call("speech", text=text), "Done."), tools=[SPEECH])
+    (told,) = response.interceptions
+    (artifact,) = told["artifacts"]
+    assert re.fullmatch(r"speech-[0-9a-f]{10}\.wav", artifact["name"])
+    fetched = httpx.get(artifact["url"])
+    assert fetched.headers["content-type"] == "audio/wav"
+    assert spoken_digits(fetched.content) == text
+
+
 def complete(client, extra_body, **fields):
     return client.completions.create(
         model=MODEL,
@@ -309,7 +228,7 @@ def test_completions_without_augmentations(client, script):
 
 
 def test_an_unknown_augmentation_is_a_400_that_names_the_known(client, script):
-    with pytest.raises(openai.BadRequestError, match="it has: calculator, scripted"):
+    with pytest.raises(openai.BadRequestError, match="it has: calculator, scripted, chatbot"):
         ask(client, script("x", augmentations="calculater"), tools=openai.NOT_GIVEN)
 
 
@@ -347,9 +266,9 @@ def wait_for(journal, line):
 @pytest.mark.parametrize("streamed", [True, False])
 @pytest.mark.parametrize("attempt", range(3))  # cancellations race with each other
 def test_a_client_that_leaves_cancels_request_and_augmentation(
-    base_url, script, journal, streamed, attempt
+    base_url, script, served_journal, streamed, attempt
 ):
-    journal.unlink(missing_ok=True)
+    served_journal.unlink(missing_ok=True)
     body = {
         "model": MODEL,
         "messages": [{"role": "user", "content": "Work."}],
@@ -362,13 +281,13 @@ def test_a_client_that_leaves_cancels_request_and_augmentation(
     async def leave_while_it_works():
         async with httpx.AsyncClient(base_url=base_url, timeout=PATIENCE_S) as client:
             asking = asyncio.create_task(client.post("/v1/chat/completions", json=body))
-            await asyncio.to_thread(wait_for, journal, "started")
+            await asyncio.to_thread(wait_for, served_journal, "started")
             asking.cancel()
             await asyncio.wait({asking})
 
     asyncio.run(leave_while_it_works())
-    wait_for(journal, "cancelled")
-    asyncio.run(_idle(within_s=PATIENCE_S / 6))  # the call would have taken longer
+    wait_for(served_journal, "cancelled")
+    asyncio.run(idle(within_s=PATIENCE_S / 6))  # the call would have taken longer
 
 
 def test_a_typo_fails_the_deployment_with_the_fields_path(ray_session):

@@ -52,7 +52,7 @@ def test_measures_and_writes_beside_the_configuration(
     assert written["model"] == "a-model"
     assert written["quick"] is True
     assert written["block_tokens"] == 32
-    assert written["block_out_s"] is None
+    assert written["copies_measured"] is False
     assert written["machine"]["cores"] >= 1
     assert written["p90_relative_error"] >= written["median_relative_error"] >= 0
     assert {made["held_out"] for made in written["iterations"]} == {True, False}

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from deployments.sse import SseWriter, interception_fields
+from intercept_core.bus.messages import Artifact
 from intercept_core.engine.interception import Interception, InterceptionChannel
 
 FRAME = {"id": "before", "object": "chat.completion.chunk", "created": 1, "model": "m"}
@@ -131,3 +132,17 @@ def test_fields_without_a_value_are_left_out():
     assert fields["context"] == "discarded"
     assert fields["recomputed_tokens"] == 0
     assert not {"eta_s", "error", "fraction"} & fields.keys()
+
+
+def test_artifacts_are_told_with_their_urls():
+    artifact = Artifact(name="image-0123456789.png", content_type="image/png", size_bytes=3)
+    made = interception(artifacts=(artifact,))
+    assert interception_fields(made, False, "https://host/app/")["artifacts"] == [
+        {
+            "name": "image-0123456789.png",
+            "content_type": "image/png",
+            "size_bytes": 3,
+            "url": "https://host/app/v1/artifacts/image-0123456789.png",
+        }
+    ]
+    assert "artifacts" not in interception_fields(interception(), False)

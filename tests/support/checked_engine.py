@@ -98,7 +98,7 @@ class CheckedEngine:
         self.scheduler = make(kind, lambda: self.now_s)
         self.oracle = KvOracle(kind.device_blocks, kind.host_blocks, BLOCK_TOKENS)
         self.worker = RandomWorker(Random(f"{seed} worker"), kind.runner_v2)
-        self.copies = FakeCopies(COST.block_copy_s, self.oracle, seed)
+        self.copies = FakeCopies(COST, self.oracle, seed)
         self._under_way: deque[SchedulerOutput] = deque()
 
     @property

@@ -32,7 +32,9 @@ CALL = Interception(
 def http_request(**headers: str) -> Any:
     """As much of an HTTP request as serving looks at."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return SimpleNamespace(headers=names, state=SimpleNamespace())
+    return SimpleNamespace(
+        headers=names, state=SimpleNamespace(), base_url="http://server.example/"
+    )
 
 
 class FakeServing:

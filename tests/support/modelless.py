@@ -21,7 +21,7 @@ BLOCK_TOKENS = 16
 MODEL_TOKENS = 512
 BATCH_TOKENS = 96
 MOST_RUNNING = 6
-COST = LinearCostModel(token_s=5e-4, block_copy_s=2e-3, saturation_tokens=48)
+COST = LinearCostModel(token_s=5e-4, block_out_s=2e-3, block_in_s=2e-3, saturation_tokens=48)
 """Copies hide five blocks and more in an iteration, and beat computing again."""
 
 

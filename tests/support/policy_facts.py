@@ -6,7 +6,7 @@ from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.policy.types import Disposition, EngineState, ParkedContext
 
 COST = LinearCostModel(
-    iteration_s=0.01, token_s=0.001, block_copy_s=0.002, saturation_tokens=100
+    iteration_s=0.01, token_s=0.001, block_out_s=0.002, block_in_s=0.002, saturation_tokens=100
 )
 """An iteration of n tokens takes 10 + n ms, the copy of a block 2 ms."""
 

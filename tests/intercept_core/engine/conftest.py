@@ -56,10 +56,11 @@ def tools() -> ScriptedTools:
 @pytest_asyncio.fixture(loop_scope="session")
 async def run(llm: InterceptLLM, tools: ScriptedTools) -> AsyncIterator["Runner"]:
     """Runs scripted requests; afterwards nothing may be parked and no block missing."""
-    transport = InMemoryTransport(dict.fromkeys((*tools.KINDS, "strict"), tools.run))
+    transport = InMemoryTransport(dict.fromkeys((*tools.KINDS, "strict", "short"), tools.run))
     route = Route(transport=transport, timeout_s=0.3, lease_s=10.0)
     strict = replace(route, ends_on_timeout=True)
     routes = dict.fromkeys(tools.KINDS, route) | {"strict": strict}
+    routes["short"] = replace(route, result_limit_tokens=5)
     bus = InterceptBus(routes, grace_s=0.0)
     llm.attach(bus, DIALECT)
     before = await llm.snapshot()

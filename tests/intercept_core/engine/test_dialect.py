@@ -96,3 +96,24 @@ def test_vllms_parser_reads_a_whole_turn(tokenizer: TokenizerLike) -> None:
     assert dialect.parse(said) == ToolCall("x", {"a": 1})
     with pytest.raises(CallError, match="one call at a time"):
         dialect.parse(said + said)
+
+
+@pytest.mark.parametrize("text", ["", "short", "wörter und Zeichen \N{SNOWMAN}", "</s>x"])
+def test_a_result_within_the_limit_stays_as_it_is(hermes: Dialect, text: str) -> None:
+    assert hermes.cut(text, None) == text
+    assert hermes.cut(text, 100) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["word " * 200, "\N{SNOWMAN}" * 200, "</tool_call>" * 50, "x" * 5000, " \n" * 300]
+)
+@pytest.mark.parametrize("limit", [1, 7, 40])
+def test_a_longer_result_is_cut_to_the_limit_with_a_mark(
+    hermes: Dialect, tokenizer: TokenizerLike, text: str, limit: int
+) -> None:
+    kept, mark, _ = hermes.cut(text, limit).partition(f"… [cut: limit {limit} tokens]")
+    assert mark and text.startswith(kept)
+    around = len(hermes.encode_result(""))
+    assert len(hermes.encode_result(kept)) - around <= limit
+    # One more word, and it would have been too long: little is lost.
+    assert len(hermes.encode_result(text[: 2 * len(kept) + 20])) - around > limit

@@ -70,7 +70,6 @@ def test_measures_every_shape_and_leaves_the_engine_idle(engine: InProcessEngine
         assert sizes == [1, 2, 4, 8, 16]
 
     fit = fit_profile(profiler.iterations, profiler.copies)
-    assert fit.block_out_s is not None
-    assert fit.block_in_s is not None
-    assert fit.profile.block_copy_s == max(fit.block_out_s, fit.block_in_s)
+    assert fit.copies_measured
+    assert fit.profile.block_out_s > 0 < fit.profile.block_in_s
     assert fit.p90_error is not None

@@ -48,6 +48,20 @@ async def test_calls_can_be_shown(run: Runner) -> None:
     assert text_of(outputs) == f"Well: {said}[42]So 42."
 
 
+async def test_a_long_result_is_cut_to_the_tokens_that_its_kind_may_have(run: Runner) -> None:
+    said = call("short", text="abc ", times=50)
+    extra = {"augmentations": ["short"], "show_calls": 1}
+    outputs = await run(said, "So.", extra=extra)
+    mark = "… [cut: limit 5 tokens]"
+    assert mark in text_of(outputs)
+    (interception,) = run.channel.latest.values()
+    assert interception.result is not None
+    kept = interception.result.removesuffix(mark)
+    assert ("abc " * 50).startswith(kept)
+    assert len(run.encode(kept)) <= 5
+    assert interception.result_tokens == len(run.encode(f"[{interception.result}]"))
+
+
 @pytest.mark.parametrize("kind", [RequestOutputKind.FINAL_ONLY, RequestOutputKind.CUMULATIVE])
 async def test_other_kinds_of_output(run: Runner, kind: RequestOutputKind) -> None:
     outputs = await run("A " + call("tool"), "B " + call("other"), "C", kind=kind)

@@ -8,11 +8,12 @@ from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.policy.cost_profile import read_profile
 from intercept_core.policy.learned_cost_model import LearnedCostModel
 
-NUMBERS = {
+NUMBERS: dict[str, Any] = {
     "iteration_s": 0.02,
     "token_s": 1e-3,
     "context_token_s": 0,
-    "block_copy_s": 1e-4,
+    "block_out_s": 1e-4,
+    "block_in_s": 1e-4,
     "saturation_tokens": 20,
 }
 
@@ -24,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_reads_the_costs_and_leaves_the_rest(path: Path) -> None:
     path.write_text(json.dumps(NUMBERS | {"model": "a-model", "measurements": []}))
-    assert read_profile(path).cost_model() == LinearCostModel(0.02, 1e-3, 0.0, 1e-4, 20)
+    assert read_profile(path).cost_model() == LinearCostModel(**NUMBERS)
 
 
 def test_reads_what_a_scheduler_has_learned(path: Path) -> None:

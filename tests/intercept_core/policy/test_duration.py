@@ -14,6 +14,7 @@ from intercept_core.policy.duration import (
     FirstOf,
     LiveEta,
     Profile,
+    SizedSurvival,
     Survival,
     Truth,
 )
@@ -53,6 +54,25 @@ def test_the_mean_residual_life() -> None:
     assert estimator.remaining_s(context(), 103.0) == pytest.approx(6.5 - 3.0)
     # One that lasted just as long has ended.
     assert estimator.remaining_s(context(), 104.0) == pytest.approx(9.0 - 4.0)
+
+
+def test_calls_with_arguments_of_another_size_say_nothing() -> None:
+    estimator = SizedSurvival()
+    for _ in range(2 * LEAST_HISTORY):
+        estimator.observe("tool", 1.0, 40)
+        estimator.observe("tool", 20.0, 900)
+    assert estimator.remaining_s(context(argument_chars=33), 100.0) == pytest.approx(1.0)
+    assert estimator.remaining_s(context(argument_chars=1000), 105.0) == pytest.approx(15.0)
+    assert estimator.remaining_s(context(argument_chars=3), 100.0) is None
+    assert estimator.remaining_s(context(), 100.0) is None
+
+
+def test_few_calls_of_a_size_are_no_history() -> None:
+    estimator = SizedSurvival()
+    for _ in range(2 * LEAST_HISTORY - 1):
+        estimator.observe("tool", 1.0, 40)
+    estimator.observe("tool", 1.0)
+    assert estimator.remaining_s(context(argument_chars=40), 100.0) is None
 
 
 def test_a_heavy_tail_makes_a_long_wait_look_longer() -> None:

@@ -36,7 +36,8 @@ def assert_close(model: LearnedCostModel, truth: LinearCostModel, tolerance: flo
 def test_begins_with_its_prior() -> None:
     model = LearnedCostModel(TRUTH)
     assert_close(model, TRUTH, 1e-9)
-    assert model.copy_s(3) == pytest.approx(3 * TRUTH.block_copy_s)
+    assert model.copy_s(3, to_host=True) == pytest.approx(3 * TRUTH.block_out_s)
+    assert model.copy_s(3, to_host=False) == pytest.approx(3 * TRUTH.block_in_s)
     assert model.relative_error is None
 
 
@@ -121,10 +122,11 @@ def test_no_time_is_ever_negative(observed: list[tuple[int, int, float]]) -> Non
 def test_copies_are_learned_and_hiccups_capped() -> None:
     model = LearnedCostModel()
     for _ in range(200):
-        model.observe_copy(8, 8 * 2e-3)
-    assert model.copy_s(10) == pytest.approx(20e-3, rel=0.05)
-    model.observe_copy(8, 100.0)
-    assert model.copy_s(10) < 25e-3
+        model.observe_copy(8, 8 * 2e-3, to_host=True)
+    assert model.copy_s(10, to_host=True) == pytest.approx(20e-3, rel=0.05)
+    assert model.copy_s(10, to_host=False) == 10 * LinearCostModel().block_in_s
+    model.observe_copy(8, 100.0, to_host=True)
+    assert model.copy_s(10, to_host=True) < 25e-3
 
 
 def test_the_saturation_point_is_given_or_where_a_fixed_time_is_doubled() -> None:

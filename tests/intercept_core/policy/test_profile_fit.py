@@ -50,8 +50,8 @@ def test_finds_the_machine() -> None:
     assert fit.profile.iteration_s == pytest.approx(TRUTH.iteration_s, rel=1e-3)
     assert fit.profile.token_s == pytest.approx(TRUTH.token_s, rel=1e-3)
     assert fit.profile.context_token_s == pytest.approx(TRUTH.context_token_s, rel=1e-3)
-    assert (fit.block_out_s, fit.block_in_s) == pytest.approx((2e-3, 3e-3))
-    assert fit.profile.block_copy_s == fit.block_in_s
+    assert fit.copies_measured
+    assert (fit.profile.block_out_s, fit.profile.block_in_s) == pytest.approx((2e-3, 3e-3))
     assert fit.median_error == pytest.approx(0, abs=1e-4)
 
 
@@ -64,8 +64,9 @@ def test_the_error_is_that_of_iterations_held_out() -> None:
 
 def test_without_copies_the_careful_guess_stays() -> None:
     fit = fit_profile(measured(TRUTH), [])
-    assert fit.profile.block_copy_s == LinearCostModel().block_copy_s
-    assert fit.block_out_s is fit.block_in_s is None
+    assert not fit.copies_measured
+    assert fit.profile.block_out_s == LinearCostModel().block_out_s
+    assert fit.profile.block_in_s == LinearCostModel().block_in_s
 
 
 def test_saturates_at_the_bend_of_a_machine_that_is_flat_before() -> None:

@@ -16,8 +16,8 @@ def test_no_more_than_the_host_takes(free: int) -> None:
 
 
 def test_one_block_moves_however_slow_the_copies() -> None:
-    assert swap_budget(state(), LinearCostModel(block_copy_s=60.0)) == 1
+    assert swap_budget(state(), LinearCostModel(block_out_s=60.0, block_in_s=60.0)) == 1
 
 
 def test_free_copies_divide_by_nothing() -> None:
-    assert swap_budget(state(), LinearCostModel(block_copy_s=0.0)) == 50
+    assert swap_budget(state(), LinearCostModel(block_out_s=0.0, block_in_s=0.0)) == 50

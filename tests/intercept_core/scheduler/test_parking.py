@@ -118,7 +118,7 @@ def test_a_call_without_estimate_gives_way_first(
 ) -> None:
     names = [park(engine, random_ids(rng, 300)) for _ in range(3)]
     kept, taken, also_kept = names
-    reports = [[kept, 1.0, "a", 3.0], [also_kept, 2.0, "b", None]]
+    reports = [[kept, 1.0, "a", 3.0, 20], [also_kept, 2.0, "b", None, None]]
     known = handle(engine.scheduler, "etas", reports)
     assert known == 2
     engine.add("big", random_ids(rng, 600), max_tokens=2, ignore_eos=True)

@@ -42,7 +42,7 @@ def intercept(
     """One interception that is expected to last 3 s; returns its report."""
     engine.scheduler.intercept_policy = policy
     name = park(engine, token_ids)
-    handle(engine.scheduler, "etas", [[name, 3.0, "a tool", None]])
+    handle(engine.scheduler, "etas", [[name, 3.0, "a tool", None, None]])
     engine.scheduler._decider.decide()
     clock.now_s += seconds
     engine.add(name, [5, 6, 7], max_tokens=4, resumable=True, ignore_eos=True)

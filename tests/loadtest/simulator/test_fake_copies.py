@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from vllm.v1.outputs import ModelRunnerOutput
 
+from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.swap.block_copy import BlockCopy, CopyOrders
 from loadtest.simulator.fake_copies import FakeCopies
+
+A_SECOND_A_BLOCK = LinearCostModel(block_out_s=1.0, block_in_s=1.0)
 
 
 def copy(copy_id: int, to_host: bool, blocks: int) -> BlockCopy:
@@ -30,7 +33,7 @@ def ended(copies: FakeCopies, now_s: float) -> dict[int, float]:
 
 
 def test_copies_of_a_way_queue_and_the_ways_do_not() -> None:
-    copies = FakeCopies(block_s=1.0)
+    copies = FakeCopies(A_SECOND_A_BLOCK)
     assert start(copies, 10.0, copy(1, True, 2), copy(2, True, 3), copy(3, False, 4)) == 10.0
     assert copies.next_end_s == 12.0
     assert ended(copies, 11.0) == {}
@@ -40,7 +43,7 @@ def test_copies_of_a_way_queue_and_the_ways_do_not() -> None:
 
 
 def test_an_iteration_may_wait_for_its_copies() -> None:
-    copies = FakeCopies(block_s=1.0)
+    copies = FakeCopies(A_SECOND_A_BLOCK)
     assert start(copies, 10.0, copy(1, True, 2), copy(2, False, 3), wait=True) == 13.0
 
 
@@ -48,7 +51,7 @@ def test_an_iteration_may_wait_for_its_copies() -> None:
 def test_contents_move_at_one_moment_before_the_report(seed: int) -> None:
     made: list[int] = []
     oracle: Any = SimpleNamespace(copy=lambda order: made.append(order.copy_id))
-    copies = FakeCopies(1.0, oracle, seed)
+    copies = FakeCopies(A_SECOND_A_BLOCK, oracle, seed)
     start(copies, 0.0, *(copy(number, True, 1) for number in range(10)))
     early = list(made)
     assert len(ended(copies, 10.0)) == 10

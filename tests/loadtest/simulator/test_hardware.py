@@ -10,7 +10,8 @@ PROFILE = {
     "iteration_s": 0.01,
     "token_s": 1e-4,
     "context_token_s": 1e-6,
-    "block_copy_s": 2e-4,
+    "block_out_s": 2e-4,
+    "block_in_s": 2e-4,
     "saturation_tokens": 128,
 }
 
@@ -25,8 +26,8 @@ def test_a_measured_profile_becomes_a_machine(tmp_path: Path) -> None:
 
 def test_what_a_profile_lacks_is_named(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
-    path.write_text(json.dumps(PROFILE | {"token_s": "fast", "block_copy_s": None}))
-    with pytest.raises(ValueError, match=r"token_s = .fast.*block_copy_s = None"):
+    path.write_text(json.dumps(PROFILE | {"token_s": "fast", "block_in_s": None}))
+    with pytest.raises(ValueError, match=r"token_s = .fast.*block_in_s = None"):
         from_profile(path, 50, 100)
 
 

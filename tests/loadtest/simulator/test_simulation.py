@@ -17,7 +17,7 @@ from loadtest.workloads.scale import Scale
 from loadtest.workloads.six_kinds import six_kinds
 
 SMALL = Hardware(
-    cost=LinearCostModel(token_s=5e-4, block_copy_s=1e-3, saturation_tokens=64),
+    cost=LinearCostModel(token_s=5e-4, block_out_s=1e-3, block_in_s=1e-3, saturation_tokens=64),
     device_blocks=50,
     host_blocks=120,
 )

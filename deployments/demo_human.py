@@ -1,0 +1,56 @@
+"""The human in ``infercept demo``: answers what the model asks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+KIND = "chatbot"
+ANSWER_TIMEOUT_S = 30.0
+
+
+class Human:
+    """Answers by keyboard, or with the replies that a question comes with.
+
+    Args:
+        url: The server's.
+        types: Whether somebody sits at the keyboard; a reply that is only confirmed with
+            Enter is the prepared one all the same.
+        replies: What is said to the first question, the second, and so on; the last one to
+            all that follow.
+    """
+
+    def __init__(self, url: str, *, types: bool, replies: Sequence[str] = ()) -> None:
+        self._url = url.rstrip("/")
+        self._types = types
+        self._replies = list(replies) or ["I do not know."]
+        self._answered: set[str] = set()
+
+    def hear(self, told: Mapping[str, Any]) -> None:
+        """Answers an interception if it asks something; blocks while somebody types."""
+        asks = told["kind"] == KIND and told["state"] == "running"
+        if not asks or told["id"] in self._answered:
+            return
+        self._answered.add(told["id"])
+        prepared = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+        text = self._typed(prepared) if self._types else prepared
+        if not self._types:
+            print(f"   you> {text}", flush=True)
+        if (problem := self._send(told["id"], text)) is not None:
+            print(f"   | not delivered: {problem}", flush=True)
+
+    def _typed(self, prepared: str) -> str:
+        try:
+            return input(f"   you [{prepared}]> ").strip() or prepared
+        except EOFError:
+            print(flush=True)
+            return prepared
+
+    def _send(self, interception_id: str, text: str) -> str | None:
+        """Delivers an answer; returns what went wrong, if anything did."""
+        path = f"{self._url}/v1/interceptions/{interception_id}"
+        try:
+            response = httpx.post(path, json={"text": text}, timeout=ANSWER_TIMEOUT_S)
+        except httpx.HTTPError as error:
+            return repr(error)
+        return None if response.is_success else response.text

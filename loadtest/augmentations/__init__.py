@@ -1,0 +1,1 @@
+"""What augmentations take, and what the road to them adds."""
