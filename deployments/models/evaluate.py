@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not options.no_paraphrases:
         trials += paraphrases(player, PARAPHRASES_FILE)
     player.play(trials)
+    player.close()
     report(trials, show=options.show)
 
 

@@ -13,7 +13,7 @@ from vllm import LLM, SamplingParams, TokensPrompt
 
 from deployments.models.dialogue import Dialogue, user
 from deployments.models.markup import CALL_END, TURN_END, inserted
-from deployments.models.toolbox import Toolbox
+from deployments.models.toolbox import Toolbox, read_call
 from deployments.models.trial import Trial
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,10 @@ class Player:
         questions = [m["content"] for m in later if m["role"] == "user"]
         return {"reference": reference, "text": text, "questions": questions}
 
+    def close(self) -> None:
+        """Ends the tools."""
+        self._toolbox.close()
+
     def play(self, trials: Sequence[Trial]) -> None:
         """Carries every trial to its end."""
         live = list(trials)
@@ -91,8 +95,10 @@ class Player:
         trial.text += said
         most = MOST_MOVES if trial.game else MOST_CALLS
         if said.endswith(CALL_END) and len(trial.calls) < most:
-            call, result = self._toolbox.run(str(id(trial)), said, game=trial.game)
-            result = trial.scripted(call) or result
+            call = read_call(said)
+            result = trial.scripted(call)
+            if result is None:
+                result = self._toolbox.run(str(id(trial)), call, game=trial.game)
             trial.text += inserted(result)
             trial.calls.append(call)
             trial.results.append(result)
