@@ -5,9 +5,8 @@
 # among the packages: the machine brings only its driver.
 
 FROM python:3.11.14-slim-bookworm AS base
-# A compiler: torch and Triton make kernels on the machine where they run. wget: KubeRay's probes.
-# Debian drops old versions of its packages, so naming them would break this; the base names the
-# release.
+# A compiler, for kernels that torch and Triton make on the spot, and wget for probes. Debian drops
+# old versions of its packages, so naming them would break this; the base names the release.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ libgomp1 libnuma1 wget \
