@@ -142,6 +142,8 @@ def placed() -> dict[str, dict[str, Any]]:
         "RAY_AUTH_MODE": "disabled",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",
+        # By default a worker for each CPU that a machine says it has.
+        "RAY_prestart_worker_first_driver": "0",
         "RAY_agent_register_timeout_ms": str(int(START_TIMEOUT_S * 1000)),
     }
     done = subprocess.run(
@@ -155,7 +157,9 @@ def placed() -> dict[str, dict[str, Any]]:
     return {Path(file).stem: found for file, found in json.loads(done.stdout).items()}
 
 
-@pytest.mark.parametrize(("name", "parts"), [("llama-3-70b-4xa100", 4), ("vicuna-13b-2xa100", 2)])
+@pytest.mark.parametrize(
+    ("name", "parts"), [("llama-3-70b-4xa100", 4), ("vicuna-13b-2xa100", 2)]
+)
 def test_a_split_engine_has_whole_gpus_of_one_machine(
     placed: dict[str, dict[str, Any]], name: str, parts: int
 ) -> None:

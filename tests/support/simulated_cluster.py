@@ -19,7 +19,7 @@ from deployments.builder import compose
 from deployments.config import ServeConfig
 from deployments.deploy_file import load_deploy_file
 
-MACHINES = ({"num_cpus": 32, "num_gpus": 2}, {"num_cpus": 32, "num_gpus": 5})
+MACHINES = ({"num_cpus": 16, "num_gpus": 2}, {"num_cpus": 16, "num_gpus": 5})
 """Seven GPUs, of which an engine in four parts finds room in the second machine only."""
 
 PATIENCE_S = 120.0
@@ -73,9 +73,7 @@ def deploy(file: Path) -> dict[str, Any]:
 
 def main(files: list[str]) -> None:
     head, *others = MACHINES
-    cluster = Cluster(
-        initialize_head=True, head_node_args={**head, "include_dashboard": False}
-    )
+    cluster = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": False})
     try:
         for machine in others:
             cluster.add_node(**machine)
