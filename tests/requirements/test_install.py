@@ -23,14 +23,18 @@ SCRIPT = ROOT / "requirements" / "install.sh"
 BACKEND = """
 import zipfile
 
+FILES = {
+    "METADATA": "Metadata-Version: 2.1\\nName: a-project\\nVersion: 1.0\\n",
+    "WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    "entry_points.txt": "[console_scripts]\\na-project = os:getcwd\\n",
+    "RECORD": "",
+}
+
 def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
     name = "a_project-1.0-py3-none-any.whl"
-    info = "a_project-1.0.dist-info/"
     with zipfile.ZipFile(f"{wheel_directory}/{name}", "w") as wheel:
-        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: a-project\\nVersion: 1.0\\n")
-        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(info + "entry_points.txt", "[console_scripts]\\na-project = os:getcwd\\n")
-        wheel.writestr(info + "RECORD", "")
+        for file, text in FILES.items():
+            wheel.writestr(f"a_project-1.0.dist-info/{file}", text)
     return name
 """
 PROJECT = """
