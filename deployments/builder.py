@@ -20,7 +20,7 @@ SHUTDOWN_POLL_S = 0.2
 """A replica that stops looks this often whether its last request has ended."""
 
 BUSY = BackpressureConfig(status_code=429, retry_after_s=1.0)
-"""The answer where too many requests wait: OpenAI's clients come again after it by themselves."""
+"""The answer where too many requests wait; OpenAI's clients come again by themselves."""
 
 
 def build(args: ServeConfig) -> serve.Application:

@@ -64,7 +64,9 @@ def write_wheel(folder: Path, name: str, version: str, **files: str) -> None:
         wheel.writestr(f"{info}/RECORD", "")
         wheel.writestr(f"{name}.py", f"version = {version!r}\n")
         for script, text in files.items():
-            wheel.writestr(f"{name}-{version}.data/scripts/{script}", text)
+            program = zipfile.ZipInfo(f"{name}-{version}.data/scripts/{script}")
+            program.external_attr = 0o100755 << 16
+            wheel.writestr(program, text)
     (page / "index.html").write_text(f'<a href="{file}">{file}</a>')
 
 
