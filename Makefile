@@ -3,28 +3,20 @@
 PYTHON ?= python3
 ENGINE ?= cpu
 CONFIG ?= configs/demo.yaml
-# Where torch's CPU build is looked for when the machine's own pip settings do not find it.
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-UV_VERSION := 0.13.9
 
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/$(ENGINE).lock
 DEV_LOCK := requirements/dev.lock
-TORCH := $(shell sed -n '/^torch==/{s/ *;.*//;p;}' $(LOCK) 2>/dev/null)
+INSTALL := requirements/install.sh
 
 # The names of the stamps hold a hash of what they stand for: other locks, other stamps.
 hash_of = $(shell cat $(1) 2>/dev/null | cksum | tr ' ' '-')
-STAMP := $(VENV)/.installed-$(ENGINE)-$(call hash_of,$(LOCK) pyproject.toml)
+STAMP := $(VENV)/.installed-$(ENGINE)-$(call hash_of,$(LOCK) $(INSTALL) pyproject.toml)
 DEV_STAMP := $(VENV)/.installed-dev-$(call hash_of,$(LOCK) $(DEV_LOCK) pyproject.toml)
 
-# uv does not read pip's settings: pass on where pip finds packages, and whom it trusts.
-PIP_SETTING = $$($(BIN)/pip config get $(1) 2>/dev/null || true)
-UV_PIP = index="$${PIP_INDEX_URL:-$(call PIP_SETTING,global.index-url)}"; \
-	cert="$${PIP_CERT:-$(call PIP_SETTING,global.cert)}"; \
-	$${index:+env UV_DEFAULT_INDEX="$$index"} $${cert:+env SSL_CERT_FILE="$$cert"} \
-	$(BIN)/uv pip install --python $(BIN)/python --no-deps
-COMPILE = $(BIN)/uv pip compile pyproject.toml --override requirements/excluded.txt \
+EXCLUDED := requirements/excluded.txt $(wildcard requirements/excluded-$(ENGINE).txt)
+COMPILE = $(BIN)/uv pip compile pyproject.toml $(addprefix --override ,$(EXCLUDED)) \
 	$$(printf -- '--find-links %s ' $${PIP_FIND_LINKS:-}) --universal --python-version 3.11 \
 	--no-annotate --no-header --no-emit-find-links --quiet --upgrade
 DROP_EXCLUDED = sed "/sys_platform == 'never'/d"
@@ -84,27 +76,12 @@ clean: ## Remove the environment and all caches
 	rm -rf .hypothesis build *.egg-info
 
 $(STAMP):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
-		f"{sys.executable} is Python {sys.version.split()[0]}: 3.11 or newer is needed, " \
-		"e.g. make PYTHON=python3.12")'
-	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@rm -f $(VENV)/.installed-*
-	@echo "installing uv $(UV_VERSION)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@echo "installing $(TORCH)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps "$(TORCH)" || { \
-		echo "not found with this machine's pip settings; trying $(TORCH_INDEX)"; \
-		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
-			--index-url $(TORCH_INDEX) "$(TORCH)"; }
-	@echo "installing $$(grep -c == $(LOCK)) packages of $(LOCK)"
-	@grep -v '^torch==' $(LOCK) > $(VENV)/without-torch.lock
-	@$(UV_PIP) --quiet -r $(VENV)/without-torch.lock
-	@echo "installing this project"
-	@$(UV_PIP) --quiet --no-build-isolation --editable .
+	@PYTHON="$(PYTHON)" $(INSTALL) $(VENV) $(LOCK)
+	@$(INSTALL) --project $(VENV)
 	@touch $@
 
 $(DEV_STAMP): | $(STAMP)
-	@echo "installing $$(grep -c == $(DEV_LOCK)) packages of $(DEV_LOCK)"
 	@rm -f $(VENV)/.installed-dev-*
-	@$(UV_PIP) --quiet -r $(DEV_LOCK)
+	@$(INSTALL) $(VENV) $(DEV_LOCK)
 	@touch $@

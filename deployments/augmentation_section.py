@@ -16,7 +16,12 @@ from pydantic import (
 from augment_workers import registry
 from augment_workers.answerable import Answerable
 from augment_workers.base import PoolDefaults, ToolSpec
-from deployments.autoscaling import PoolAutoscalingSection, refuse_both
+from deployments.autoscaling import (
+    DEFAULT_SURGE_PERCENT,
+    PoolAutoscalingSection,
+    refuse_both,
+)
+from deployments.gpu_shares import whole_or_share
 from deployments.section import Environment, Section, suggestion
 from intercept_core.engine.trigger_config import TriggerConfig
 
@@ -63,6 +68,8 @@ class AugmentationSection(Section):
         autoscaling: Grows and shrinks with the queues, instead of ``num_replicas``.
         num_cpus: Logical CPUs of one worker.
         num_gpus: GPUs of one worker; fractions share one.
+        max_surge_percent: Workers that an update may start beside those that work, in percent
+            of their number, rounded up; 0 stops old ones first.
         env: Environment variables of the workers.
     """
 
@@ -84,6 +91,7 @@ class AugmentationSection(Section):
     autoscaling: PoolAutoscalingSection | None = None
     num_cpus: float = Field(default=0.0, ge=0)
     num_gpus: float = Field(default=0.0, ge=0)
+    max_surge_percent: int = Field(default=DEFAULT_SURGE_PERCENT, ge=0, le=100)
     env: Environment = Field(default_factory=dict)
 
     @property
@@ -158,7 +166,7 @@ class AugmentationSection(Section):
 
     @field_validator(
         *("lease_s", "concurrency", "queue_limit", "batch_size", "num_replicas"),
-        *("autoscaling", "num_cpus", "num_gpus", "env"),
+        *("autoscaling", "num_cpus", "num_gpus", "max_surge_percent", "env"),
     )
     @classmethod
     def _belongs_to_workers(cls, value: Any, info: ValidationInfo) -> Any:
@@ -194,11 +202,7 @@ class AugmentationSection(Section):
     @field_validator("num_gpus")
     @classmethod
     def _fits_on_gpus(cls, number: float) -> float:
-        if number > 1 and number != int(number):
-            raise ValueError(
-                "workers share one GPU (a fraction below 1) or have whole ones (1, 2, ...)"
-            )
-        return number
+        return whole_or_share(number)
 
 
 def _implementation(info: ValidationInfo) -> Any:

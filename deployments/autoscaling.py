@@ -6,6 +6,10 @@ from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_va
 
 from deployments.section import Section
 
+DEFAULT_SURGE_PERCENT = 25
+"""New replicas that an update starts before it stops old ones, in percent of their number,
+rounded up: one at least."""
+
 _Range = TypeVar("_Range", bound="ReplicaRange")
 
 

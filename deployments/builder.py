@@ -3,7 +3,7 @@
 from typing import Any
 
 from ray import serve
-from ray.serve.config import RequestRouterConfig
+from ray.serve.config import BackpressureConfig, RequestRouterConfig
 
 from augment_workers import registry
 from augment_workers.artifact_files import ArtifactFolder
@@ -19,28 +19,40 @@ CONTROL_HEADROOM = 256
 SHUTDOWN_POLL_S = 0.2
 """A replica that stops looks this often whether its last request has ended."""
 
+BUSY = BackpressureConfig(status_code=429, retry_after_s=1.0)
+"""The answer where too many requests wait; OpenAI's clients come again by themselves."""
+
 
 def build(args: ServeConfig) -> serve.Application:
     """One LLM deployment, and one for each augmentation that does not run inline."""
+    return compose(args, LLMReplica, AugmentationWorker)
+
+
+def compose(args: ServeConfig, engine: type, worker: type) -> serve.Application:
+    """The application, from these two classes: others than our own are for experiments that
+    want its deployments without what runs in them."""
     # Decided here, once: every process of the application must mean the same folder.
     artifacts = args.artifacts.folder(args.public_name)
     workers = {
-        kind: worker_application(kind, section, artifacts)
+        kind: worker_application(kind, section, artifacts, worker)
         for kind, section in args.augmentations.items()
         if not section.inline
     }
-    replica: Any = serve.deployment(LLMReplica)
-    application: serve.Application = replica.options(**_replica_options(args)).bind(
-        args, workers, artifacts
-    )
+    replica: Any = serve.deployment(engine)
+    application: serve.Application = replica.options(
+        name=LLMReplica.__name__, **_replica_options(args)
+    ).bind(args, workers, artifacts)
     return application
 
 
 def worker_application(
-    kind: str, section: AugmentationSection, artifacts: ArtifactFolder | None = None
+    kind: str,
+    section: AugmentationSection,
+    artifacts: ArtifactFolder | None = None,
+    worker: type = AugmentationWorker,
 ) -> serve.Application:
     """The deployment of one augmentation that does not run inline."""
-    deployment: Any = serve.deployment(AugmentationWorker)
+    deployment: Any = serve.deployment(worker)
     application: serve.Application = deployment.options(
         name=f"augmentation-{kind}",
         max_ongoing_requests=section.concurrency + section.queue_limit + CONTROL_HEADROOM,
@@ -49,6 +61,9 @@ def worker_application(
             request_router_class=PinnedRouter,
             request_router_kwargs={"by_session": registry.resolve(section.type).keeps_sessions},
         ),
+        max_surge_percent=section.max_surge_percent,
+        # No call takes longer, so a worker that is replaced ends all that it has begun.
+        graceful_shutdown_timeout_s=section.timeout_s,
         graceful_shutdown_wait_loop_s=SHUTDOWN_POLL_S,
         **_workers(section),
     ).bind(
@@ -66,6 +81,9 @@ def _replica_options(args: ServeConfig) -> dict[str, Any]:
     replica = args.replica
     return {
         "max_ongoing_requests": replica.max_ongoing_requests,
+        "max_queued_requests": replica.max_queued_requests,
+        "backpressure_config": BUSY,
+        "max_surge_percent": replica.max_surge_percent,
         "health_check_period_s": replica.health_check_period_s,
         "health_check_timeout_s": replica.health_check_timeout_s,
         "graceful_shutdown_timeout_s": replica.graceful_shutdown_timeout_s,

@@ -8,8 +8,9 @@ from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_va
 from augment_workers.artifact_files import ArtifactFolder, open_folder
 from augment_workers.retrieval import default_cache_dir
 from deployments.augmentation_section import AugmentationSection
-from deployments.autoscaling import AutoscalingSection, refuse_both
+from deployments.autoscaling import DEFAULT_SURGE_PERCENT, AutoscalingSection, refuse_both
 from deployments.engine_fields import engine_fields
+from deployments.gpu_shares import check_gpus, whole_or_share
 from deployments.section import Environment, Section, suggestion, unknown_field
 from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.trigger_config import overlapping
@@ -103,18 +104,27 @@ class ReplicaSection(Section):
         num_replicas: Number of engines.
         autoscaling: Grows and shrinks with the load, instead of ``num_replicas``.
         max_ongoing_requests: Requests that one engine holds, waiting ones included.
+        max_queued_requests: Requests that may wait for an engine to take them, at each proxy
+            (with HAProxy: at each engine); others get status 429 at once.
         num_cpus: Logical CPUs of one engine.
-        num_gpus: GPUs of one engine: its tensor parallel size.
+        num_gpus: GPUs of one engine, all of one machine: its tensor parallel size. Below 1,
+            the share of a GPU that others use too.
+        max_surge_percent: Engines that an update may start beside those that serve, in
+            percent of their number, rounded up: they take over before old ones stop. While
+            the cluster has no room for one, the update waits. 0 stops old ones first.
         health_check_period_s: Seconds between two looks at an engine.
         health_check_timeout_s: Seconds that a look may take.
-        graceful_shutdown_timeout_s: Seconds that requests have to end when a replica stops.
+        graceful_shutdown_timeout_s: Seconds that requests have to end when a replica stops;
+            longer than any stream, or updates cut streams off.
     """
 
     num_replicas: PositiveInt = 1
     autoscaling: AutoscalingSection | None = None
     max_ongoing_requests: PositiveInt = 256
+    max_queued_requests: PositiveInt = 1024
     num_cpus: float = Field(default=1.0, ge=0)
     num_gpus: float = Field(default=0.0, ge=0)
+    max_surge_percent: int = Field(default=DEFAULT_SURGE_PERCENT, ge=0, le=100)
     health_check_period_s: PositiveFloat = 2.0
     health_check_timeout_s: PositiveFloat = 30.0
     graceful_shutdown_timeout_s: PositiveFloat = 15.0
@@ -125,6 +135,11 @@ class ReplicaSection(Section):
         cls, autoscaling: AutoscalingSection | None, info: ValidationInfo
     ) -> AutoscalingSection | None:
         return refuse_both(autoscaling, info)
+
+    @field_validator("num_gpus")
+    @classmethod
+    def _fits_on_gpus(cls, number: float) -> float:
+        return whole_or_share(number)
 
 
 class ArtifactsSection(Section):
@@ -252,6 +267,20 @@ class ServeConfig(Section):
                     "lower the one or raise the other"
                 )
         return sections
+
+    @field_validator("replica")
+    @classmethod
+    def _has_the_gpus_of_its_engine(
+        cls, replica: ReplicaSection, info: ValidationInfo
+    ) -> ReplicaSection:
+        check_gpus(info.data.get("engine", {}), replica.num_gpus)
+        return replica
+
+    @property
+    def tensor_parallel_size(self) -> int:
+        """Processes of one engine, each with a GPU of its own."""
+        gpus = int(self.replica.num_gpus) // self.engine.get("pipeline_parallel_size", 1)
+        return self.engine.get("tensor_parallel_size", max(1, gpus))
 
     @property
     def answerable_kinds(self) -> list[str]:

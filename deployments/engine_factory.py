@@ -60,6 +60,7 @@ def split_args(
     frontend_names = {field.name for field in dataclasses.fields(FrontendArgs)}
     frontend = {k: v for k, v in config.engine.items() if k in frontend_names}
     engine = {k: v for k, v in config.engine.items() if k not in frontend_names}
+    engine["tensor_parallel_size"] = config.tensor_parallel_size
     additional = dict(engine.pop("additional_config", {}))
     additional["intercept"] = config.scheduler.model_dump(
         exclude={"max_parked"}, exclude_none=True
@@ -97,7 +98,7 @@ def use_intercept_scheduler(vllm_config: VllmConfig) -> None:
 def _parallel_defaults(engine: dict[str, Any]) -> dict[str, Any]:
     """Worker processes of one replica share its placement group: vLLM, when it finds itself
     in one, would else ask Ray for more actors than the group has room for."""
-    several = engine.get("tensor_parallel_size", 1) > 1
+    several = engine["tensor_parallel_size"] > 1
     if several and "distributed_executor_backend" not in engine:
         return {"distributed_executor_backend": "mp"}
     return {}

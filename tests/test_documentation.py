@@ -105,10 +105,11 @@ def test_the_yaml_of_the_readme_fits_the_configuration(
     memory, *others = map(yaml.safe_load, blocks("README.md", "yaml"))
     # The file that `infercept profile` would have written.
     memory["scheduler"]["profile"] = asdict(LinearCostModel())
-    workers, triggers = (
+    tools, workers, triggers = (
         ServeConfig.model_validate({"model": "tiny-tools", **memory, **other})
         for other in others
     )
+    assert {"forecast", "tickets"} == tools.augmentations.keys()
     assert workers.swap is not None and workers.swap.host_memory_gib == 16
     assert workers.augmentations["reverse"].num_replicas == 2
     assert [one.end for one in triggers.augmentations["act"].trigger] == ["\n"]

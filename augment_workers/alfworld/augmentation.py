@@ -86,7 +86,7 @@ class Alfworld(Augmentation):
         "required": ["action"],
         "additionalProperties": False,
     }
-    typical_duration_s = 0.1
+    typical_duration_s = 0.02
     keeps_sessions = True
 
     def __init__(

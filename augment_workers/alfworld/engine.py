@@ -98,7 +98,7 @@ class Engine:
         try:
             return await self._begin(start)
         except EngineError:
-            if self._process.poll() is None:
+            if self._is_there():
                 raise
         # The process was killed: by the operator, or for want of memory.
         self._stop()
@@ -125,6 +125,15 @@ class Engine:
             )
         self._control = ours
         self._stop = weakref.finalize(self, _stop, self._process, ours)
+
+    def _is_there(self) -> bool:
+        """Whether the other end of the control socket is open; it never says anything."""
+        try:
+            return bool(self._control.recv(1, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     async def _begin(self, start: Start) -> tuple[Episode, Observation]:
         ours, theirs = socket.socketpair()

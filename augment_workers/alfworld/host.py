@@ -8,14 +8,18 @@ ends as soon as the other end is closed, for whatever reason, in the middle of a
 import gc
 import os
 import queue
+import select
 import signal
 import socket
 import sys
 import threading
+import time
 import traceback
-from typing import BinaryIO, NoReturn
+from typing import NoReturn
 
 from augment_workers.alfworld.protocol import Act, Fault, Start, decode, encode
+
+_RECEIVE_BYTES = 1 << 16
 
 
 def main() -> None:
@@ -54,21 +58,41 @@ def _load() -> Fault | None:
     return None
 
 
+class _Rest:
+    """When the player gave the game something to do last; shared by its two threads."""
+
+    def __init__(self, idle_s: float) -> None:
+        self.idle_s = idle_s
+        self.busy = True
+        self._since_s = 0.0
+
+    def begin(self) -> None:
+        self._since_s = time.monotonic()
+        self.busy = False
+
+    def left_s(self) -> float:
+        """Seconds until the player has been away for too long."""
+        if self.busy:
+            return self.idle_s
+        return max(0.0, self._since_s + self.idle_s - time.monotonic())
+
+
 def _play(leash: socket.socket) -> NoReturn:
     """Plays one game in a process of its own, from the first message to the last."""
     from augment_workers.alfworld.environment import Game
 
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     try:
-        reader = leash.makefile("rb")
-        start = decode(reader.readline())
+        start = decode(_first_line(leash))
         assert isinstance(start, Start)
-        leash.settimeout(start.idle_s)
-        threading.Thread(target=_read, args=(reader, lines, leash, start.idle_s)).start()
+        rest = _Rest(start.idle_s)
+        threading.Thread(target=_read, args=(leash, lines, rest)).start()
         game = Game(start)
         leash.sendall(encode(game.observation))
         while True:
+            rest.begin()
             act = decode(lines.get())
+            rest.busy = True
             assert isinstance(act, Act)
             leash.sendall(encode(game.act(act.command)))
     except Exception as error:
@@ -78,15 +102,33 @@ def _play(leash: socket.socket) -> NoReturn:
         os._exit(1)
 
 
-def _read(
-    reader: BinaryIO, lines: queue.SimpleQueue[bytes], leash: socket.socket, idle_s: float
-) -> None:
+def _first_line(leash: socket.socket) -> bytes:
+    """The message before which there is nothing to do, and after which comes no other yet."""
+    line = b""
+    while not line.endswith(b"\n"):
+        data = leash.recv(_RECEIVE_BYTES)
+        if not data:
+            os._exit(0)
+        line += data
+    return line
+
+
+def _read(leash: socket.socket, lines: queue.SimpleQueue[bytes], rest: _Rest) -> None:
     """Passes lines on, and ends the process when there will be no more."""
+    unfinished = b""
     try:
-        for line in reader:
-            lines.put(line)
-    except TimeoutError:
-        leash.sendall(encode(Fault(reason=f"nobody played for {idle_s:g} s")))
+        while True:
+            ready, _, _ = select.select([leash], [], [], rest.left_s())
+            if ready:
+                data = leash.recv(_RECEIVE_BYTES)
+                if not data:
+                    return
+                *whole, unfinished = (unfinished + data).split(b"\n")
+                for line in whole:
+                    lines.put(line)
+            elif not rest.left_s():
+                leash.sendall(encode(Fault(reason=f"nobody played for {rest.idle_s:g} s")))
+                return
     finally:
         os._exit(0)
 

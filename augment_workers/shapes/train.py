@@ -42,11 +42,12 @@ SAVE_EVERY_STEPS = 200
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Trains the autoencoder, then denoiser and text encoder, and writes all to ``--out``."""
+    """Trains autoencoder, denoiser and text encoder, then the decoder again, into ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--autoencoder-steps", type=int, default=700)
     parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--decoder-steps", type=int, default=600)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
@@ -58,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     train_autoencoder(pipeline, rng, options.autoencoder_steps)
     for _ in train_denoiser(pipeline, rng, options.steps):
         save(pipeline, options.out)
+    train_decoder(pipeline, rng, options.decoder_steps)
+    save(pipeline, options.out)
 
 
 def untrained(rng: Random) -> Any:

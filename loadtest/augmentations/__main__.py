@@ -24,6 +24,8 @@ TARGET_P50_S = 0.008
 TARGET_P99_S = 0.030
 TARGET_INLINE_S = 0.0005
 
+INLINE_CALLS = 160
+
 STAMPED = "stamped"
 
 _Row = tuple[str, ...]
@@ -98,17 +100,25 @@ async def _measure_bus(config: ServeConfig, arguments: argparse.Namespace) -> li
         for concurrency in dict.fromkeys((1, many)):
             progress.step(f"remote calls, {concurrency} at a time")
             count = arguments.interceptions if concurrency == many else 64
-            rows += overhead_rows(await sessions.overhead(concurrency, count, arguments.work_s))
+            overhead = await sessions.overhead(concurrency, count, arguments.work_s)
+            rows += _told(progress, overhead_rows(overhead))
         for concurrency in dict.fromkeys((1, many)):
             progress.step(f"inline calls, {concurrency} at a time")
-            taken = await sessions.inline(concurrency, arguments.interceptions)
+            taken = await sessions.inline(concurrency, INLINE_CALLS)
             name = f"inline calculator, {concurrency} at a time: call to result"
-            rows.append(_row(name, taken, TARGET_INLINE_S, None))
+            rows += _told(progress, [_row(name, taken, TARGET_INLINE_S, None)])
         return rows
     finally:
         await routes.close()
         engine.shutdown()
         serve.shutdown()
+
+
+def _told(progress: Progress, rows: list[_Row]) -> list[_Row]:
+    """``rows``, which are also told at once: what follows may be interrupted."""
+    for row in rows:
+        progress.step("  ".join(filter(None, row)))
+    return rows
 
 
 def bus_config(served: ServeConfig) -> ServeConfig:

@@ -41,6 +41,17 @@ def test_a_worker_has_room_for_control_beside_its_calls(two):
     assert router.get_request_router_class() is PinnedRouter
 
 
+def test_what_keeps_sessions_gets_all_calls_of_a_session():
+    apart = built(augmentations={"a": section(), "b": section(type="retrieval")})
+    by_session = {
+        name: apart[
+            f"augmentation-{name}"
+        ]._deployment_config.request_router_config.request_router_kwargs["by_session"]
+        for name in "ab"
+    }
+    assert by_session == {"a": False, "b": True}
+
+
 def test_the_replica_gets_configuration_workers_and_environment(two):
     replica = two["LLMReplica"]
     config, workers, artifacts = replica.init_args

@@ -73,6 +73,23 @@ async def test_a_tool_turns_its_augmentation_on(chat, vllm):
     assert vllm.channels == {}
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("public_url", [None, "https://example.com/llm"])
+async def test_files_are_told_where_the_client_reaches_them(vllm, stream, public_url):
+    tools = await ServerTools.of({"calculator": AugmentationSection(type="calculator")})
+    chat = InterceptingChat(vllm, tools, vllm.channels, public_url)
+    asked = request(tools=[CALCULATOR], stream=stream)
+    response = await chat.create_chat_completion(asked, http_request())
+    if stream:
+        chunks = [json.loads(text[6:]) async for text in response if "artifacts" in text]
+        (told,) = (chunk["interception"] for chunk in chunks)
+    else:
+        (told,) = response.model_dump()["interceptions"]
+    (artifact,) = told["artifacts"]
+    base_url = public_url or "http://server.example"
+    assert artifact["url"] == f"{base_url}/v1/artifacts/calculator-0123456789.png"
+
+
 async def test_usage_counts_apart(chat):
     response = await chat.create_chat_completion(request(tools=[CALCULATOR]))
     usage = response.model_dump(exclude_none=True)["usage"]

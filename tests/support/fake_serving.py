@@ -17,6 +17,7 @@ from vllm.entrypoints.openai.completion.protocol import (
 )
 from vllm.entrypoints.serve.engine.protocol import UsageInfo
 
+from intercept_core.bus.messages import Artifact
 from intercept_core.engine.interception import Interception, InterceptionChannel
 
 CALL = Interception(
@@ -27,6 +28,8 @@ CALL = Interception(
     seconds=0.0,
     context_tokens=10,
 )
+
+FILE = Artifact(name="calculator-0123456789.png", content_type="image/png", size_bytes=3)
 
 
 def http_request(**headers: str) -> Any:
@@ -103,7 +106,9 @@ class FakeServing:
         channel = self.channels.get((request.vllm_xargs or {}).get("intercept_channel", ""))
         if channel is not None:
             channel.publish(CALL)
-            channel.publish(CALL.changed(state="succeeded", seconds=0.5, result="42"))
+            channel.publish(
+                CALL.changed(state="succeeded", seconds=0.5, result="42", artifacts=(FILE,))
+            )
             channel.augmentation_tokens, channel.hidden_tokens = 9, 5
 
 

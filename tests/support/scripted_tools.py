@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from intercept_core.bus.messages import Call, Event
+from intercept_core.bus.messages import Artifact, Call, Event
 
 
 class ScriptedTools:
@@ -30,6 +30,11 @@ class ScriptedTools:
                 yield call.progress(fraction=0.5, eta_s=0.01)
                 text = str(call.arguments.get("text", "84"))
                 yield call.result(text * int(call.arguments.get("times", 1)))
+            case "file":
+                made = Artifact(
+                    name="tool-0123456789.txt", content_type="text/plain", size_bytes=1
+                )
+                yield call.result("filed", artifacts=[made])
             case "raise":
                 raise RuntimeError("broken tool")
             case "fail":

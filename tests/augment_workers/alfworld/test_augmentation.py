@@ -231,16 +231,14 @@ async def test_a_crash_in_the_middle_of_a_game_is_told(engine: Engine, player: P
     assert "Your task" in await player.do("start")
 
 
-async def test_the_loss_of_the_parent_of_all_games_spares_them(make_call: MakeCall) -> None:
-    engine = Engine()
-    alfworld = Alfworld(engine=engine)
+async def test_the_loss_of_the_parent_of_all_games_spares_them(
+    engine: Engine, alfworld: Alfworld, make_call: MakeCall
+) -> None:
     ann, bob = (Player(alfworld, make_call, name) for name in ("ann", "bob"))
     await ann.do("start")
     psutil.Process(engine.pid).kill()
     assert "Your task" in await bob.do("start")
     assert "You can: " in await ann.do("look")
-    await alfworld.close()
-    engine.close()
 
 
 @pytest.mark.parametrize("action", ["start", "look"])
@@ -254,6 +252,7 @@ async def test_cancellation_leaves_no_process(
         for pid in games_of(engine) - before:
             psutil.Process(pid).send_signal(signal.SIGSTOP)
     work = asyncio.ensure_future(player.do(action))
+    await asyncio.sleep(0)  # Now it waits for the game.
     await until(lambda: len(games_of(engine) - before) == 1)
     pids = games_of(engine) - before
     work.cancel()

@@ -30,6 +30,12 @@ async def test_the_call_is_hidden_and_the_result_read(
     assert interception.result_tokens == len(run.encode("[")) + 2 + len(run.encode("]"))
 
 
+async def test_files_of_a_call_are_told(run: Runner) -> None:
+    await run(call("tool", do="file"), "Done.")
+    (interception,) = run.channel.latest.values()
+    assert [file.name for file in interception.artifacts] == ["tool-0123456789.txt"]
+
+
 async def test_tokens_are_counted_apart(run: Runner) -> None:
     said = call("tool", text="7")
     outputs = await run("A " + said, "B")
