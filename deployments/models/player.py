@@ -7,6 +7,7 @@ from typing import Any
 
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 
 from vllm import LLM, SamplingParams, TokensPrompt
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 CONTEXT_TOKENS = 2048
 TURN_TOKENS = 128
 MOST_CALLS = 5
-MOST_MOVES = 24
+MOST_MOVES = 16
 """Calls that a dialogue may make, and a game."""
 
 
