@@ -59,10 +59,10 @@ ifeq ($(ENGINE),cpu)
 	@$(DROP_EXCLUDED) $(VENV)/all.lock | grep -vxFf $(LOCK) > $(DEV_LOCK)
 endif
 
-train-demo-model: $(STAMP) ## Train the adapter of the demo model anew (about ten minutes)
+train-demo-model: $(STAMP) ## Train the adapter of the demo model anew (about an hour)
 	@$(BIN)/python -m deployments.models.train_lora
 
-eval-demo-model: $(STAMP) ## Ask the demo model held-out questions and count right answers
+eval-demo-model: $(STAMP) ## Count right calls, answers and games won of the demo model
 	@$(BIN)/python -m deployments.models.evaluate
 
 train-image-model: $(STAMP) ## Train the small image model anew (about twenty minutes)

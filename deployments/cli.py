@@ -15,9 +15,10 @@ Starts a Ray of its own on this machine and deploys CONFIG on it, or deploys on 
 everything that it started."""
 
 _DEMO_HELP = """\
-Asks ten word problems and five encyclopedia questions and has two chats, one after the other,
-with the openai client, and prints every interception as it happens. What the model asks in a
-chat is answered at the terminal. Without --url it starts a server for the time being."""
+Has the model calculate, look things up, play household games, chat, draw and speak, one after
+the other, with the openai client, prints every interception as it happens and fetches the files
+that are made. What the model asks in a chat is answered at the terminal. Without --url it
+starts a server for the time being."""
 
 _PROFILE_HELP = """\
 Starts the engine of CONFIG in this process, measures what iterations take by their tokens and

@@ -12,11 +12,13 @@ from typing import Any
 import httpx
 import openai
 
+from deployments.demo_files import File, fetch
 from deployments.demo_human import Human
 from deployments.demo_questions import QUESTIONS, Question
 
 REQUEST_TIMEOUT_S = 120.0
-MAX_TOKENS = 200
+MAX_TOKENS = 1000
+"""For all turns of a request: a game takes some hundred."""
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Conversation:
         interceptions: The last that was told of each, by id.
         total_s: Seconds from the request to its end.
         tokens: Tokens that the model wrote, calls included.
+        files: What tools made, fetched from the server.
         error: Why there is no answer; empty if there is one.
     """
 
@@ -37,6 +40,7 @@ class Conversation:
     interceptions: dict[str, dict[str, Any]] = field(default_factory=dict)
     total_s: float = 0.0
     tokens: int = 0
+    files: list[File] = field(default_factory=list)
     error: str = ""
 
     @property
@@ -51,8 +55,11 @@ class Conversation:
 
     @property
     def right(self) -> bool:
-        """Whether the answer has the expected number or word in it."""
-        return self.question.is_answered_by(self.answer)
+        """Whether the answer has the expected number or word in it, and names the files."""
+        if self.question.makes_file and not self.files:
+            return False
+        named = all(file.name in self.answer for file in self.files)
+        return named and self.question.is_answered_by(self.answer)
 
 
 def demo_command(url: str | None, config: Path, types: bool | None = None) -> int:
@@ -157,11 +164,20 @@ def converse(
             if (told := getattr(chunk, "interception", None)) is not None:
                 human.hear(told)
         printer.end_line()
-    except openai.OpenAIError as error:
+        _fetch_files(conversation, str(client.base_url))
+    except (openai.OpenAIError, httpx.HTTPError, ValueError) as error:
         conversation.error = str(error)
         print(f"\n   error: {error}", flush=True)
     conversation.total_s = time.monotonic() - started_at_s
     return conversation
+
+
+def _fetch_files(conversation: Conversation, url: str) -> None:
+    for told in conversation.interceptions.values():
+        for artifact in told.get("artifacts", ()):
+            file = fetch(url, artifact)
+            print(f"   | {file.name}: {file.description}", flush=True)
+            conversation.files.append(file)
 
 
 def _take(conversation: Conversation, chunk: Any, printer: "_Printer") -> None:

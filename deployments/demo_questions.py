@@ -13,12 +13,14 @@ class Question:
         text: What the user says.
         expected: A number or a word that a right answer has in it.
         replies: What the human answers, if the model asks.
+        makes_file: Whether the tool has to make a file, whose name is in a right answer.
     """
 
     kind: str
     text: str
     expected: str
     replies: tuple[str, ...] = ()
+    makes_file: bool = False
 
     def is_answered_by(self, answer: str) -> bool:
         """Whether ``answer`` has the expected number or word in it, not as part of another."""
@@ -57,7 +59,21 @@ QUESTIONS = (
     Question("retrieval", "Tell me about Mount Everest.", "mountain"),
     Question("retrieval", "What does photosynthesis mean?", "synthesis"),
     Question("retrieval", "Who is Isaac Newton?", "mathematician"),
+    Question("alfworld", "Play a game of ALFWorld.", "won"),
+    Question("alfworld", "Start a household game and win it.", "won"),
+    Question("alfworld", "Play ALFWorld until you win.", "won"),
     Question("chatbot", "Ask me what my favourite colour is.", "green", ("green",)),
     Question("chatbot", "Plan a weekend trip for me.", "Lisbon", ("Lisbon", "in May")),
+    Question("chatbot", "Please buy 12 candles, but check with me first.", "buy", ("Yes.",)),
+    Question("image", "Draw a red circle.", "image", makes_file=True),
+    Question("image", "Please paint a blue square.", "image", makes_file=True),
+    Question("image", "Can you draw a green heart?", "image", makes_file=True),
+    Question("speech", 'Say "Good morning, Anna" aloud.', "recording", makes_file=True),
+    Question(
+        "speech",
+        "Read this aloud: The train to Vienna leaves at 9:45 from platform 3.",
+        "recording",
+        makes_file=True,
+    ),
 )
-"""Ten word problems, five questions to the encyclopedia, and two chats."""
+"""Word problems, questions to the encyclopedia, games, chats, pictures and recordings."""

@@ -48,6 +48,14 @@ class Dialogue:
 
 Generator = Callable[[Random, Split], Dialogue]
 
+FAILURES = (
+    "the deadline of 5 seconds has passed.",
+    "the worker was lost.",
+    "too many calls are waiting, try again later.",
+    "the service is not available.",
+)
+"""What every tool may answer behind ``ERROR_PREFIX``."""
+
 
 def split_of(filling: str) -> Split:
     """The split that owns a filling: decided by its hash, the same on every machine."""
@@ -75,13 +83,38 @@ def apology(error: str) -> Message:
     return answer(f"Sorry, that did not work: {error.removeprefix(ERROR_PREFIX)}")
 
 
-def call(name: str, arguments: Mapping[str, Any], result: str) -> list[Message]:
-    """An assistant's turn that calls ``name``, and the turn with its result."""
+def failed_call(rng: Random, name: str, arguments: Mapping[str, Any]) -> list[Message]:
+    """A call that fails, and the apology."""
+    error = f"{ERROR_PREFIX}{rng.choice(FAILURES)}"
+    return [*call(name, arguments, error), apology(error)]
+
+
+def file_name(rng: Random, stem: str, suffix: str) -> str:
+    """The name of an artifact, e.g. ``image-0123456789.png``: its middle is a hash's begin."""
+    return f"{stem}-{rng.getrandbits(40):010x}.{suffix}"
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of ``text``."""
+    return tuple(text.split())
+
+
+def call(
+    name: str, arguments: Mapping[str, Any], result: str, thought: str = ""
+) -> list[Message]:
+    """An assistant's turn that calls ``name``, and the turn with its result.
+
+    Args:
+        name: The tool.
+        arguments: Its arguments.
+        result: What the tool answers.
+        thought: What the assistant says before it calls.
+    """
     function = {"name": name, "arguments": dict(arguments)}
     return [
         {
             "role": "assistant",
-            "content": "",
+            "content": thought,
             "tool_calls": [{"id": "call", "type": "function", "function": function}],
         },
         {"role": "tool", "tool_call_id": "call", "content": result},

@@ -6,7 +6,11 @@ from random import Random
 
 from deployments.models.dialogue import Dialogue, Generator, Split, answer
 from deployments.models.encyclopedia import EncyclopediaGenerator
+from deployments.models.games import game
+from deployments.models.interviews import interview
+from deployments.models.pictures import picture
 from deployments.models.problems import calculator
+from deployments.models.recordings import recording
 from deployments.models.small_talk import direct, small_talk
 
 encyclopedia = EncyclopediaGenerator()
@@ -14,7 +18,7 @@ encyclopedia = EncyclopediaGenerator()
 
 def unaided(rng: Random, split: Split) -> Dialogue:
     """A question that needs a tool, when there is none."""
-    made = rng.choice((calculator, encyclopedia))(rng, split)
+    made = rng.choice((calculator, encyclopedia, picture, recording))(rng, split)
     excuse = answer("I cannot answer that without a tool.")
     return Dialogue("unaided", (made.messages[0], excuse), ())
 
@@ -22,6 +26,10 @@ def unaided(rng: Random, split: Split) -> Dialogue:
 GENERATORS: Mapping[str, Generator] = {
     "calculator": calculator,
     "retrieval": encyclopedia,
+    "alfworld": game,
+    "chatbot": interview,
+    "image": picture,
+    "speech": recording,
     "chat": small_talk,
     "direct": direct,
     "unaided": unaided,
@@ -29,8 +37,26 @@ GENERATORS: Mapping[str, Generator] = {
 """One generator a kind. A new augmentation adds its line here and its share to a mix."""
 
 Mix = Mapping[str, float]
-SMOLLM2_MIX: Mix = {"calculator": 0.48, "retrieval": 0.32, "chat": 0.12, "direct": 0.08}
-TINY_MIX: Mix = {"calculator": 0.50, "retrieval": 0.38, "chat": 0.06, "unaided": 0.06}
+SMOLLM2_MIX: Mix = {
+    "calculator": 0.22,
+    "retrieval": 0.15,
+    "alfworld": 0.14,
+    "chatbot": 0.21,
+    "image": 0.10,
+    "speech": 0.10,
+    "chat": 0.05,
+    "direct": 0.03,
+}
+TINY_MIX: Mix = {
+    "calculator": 0.26,
+    "retrieval": 0.20,
+    "alfworld": 0.12,
+    "chatbot": 0.16,
+    "image": 0.10,
+    "speech": 0.10,
+    "chat": 0.03,
+    "unaided": 0.03,
+}
 
 TOOLLESS = frozenset({"direct", "unaided"})
 """Kinds whose requests turn no tool on."""
@@ -55,7 +81,7 @@ def sample(rng: Random, split: Split, mix: Mix) -> Dialogue:
     made = draw(rng, split, rng.choices(kinds, weights)[0])
     if made.tools and rng.random() < JOINED_SHARE:
         following = draw(rng, split, rng.choices(kinds, weights)[0])
-        if following.tools:
+        if following.tools and "alfworld" not in (made.kind, following.kind):
             messages = made.messages + following.messages
             tools = tuple({name: None for name in made.tools + following.tools})
             made = replace(made, messages=messages, tools=tools)
@@ -76,7 +102,7 @@ def _tools(rng: Random, made: Dialogue) -> tuple[str, ...]:
     if made.kind in TOOLLESS or (not made.calls and rng.random() < TOOLLESS_CHAT_SHARE):
         return ()
     others = [name for name in TOOLS if name not in made.tools]
-    count = rng.choice((0, len(others), len(others)))
+    count = rng.choice((0, rng.randint(0, len(others)), len(others), len(others)))
     if not made.tools:
         count = max(1, count)
     tools = [*made.tools, *rng.sample(others, count)]
@@ -84,4 +110,4 @@ def _tools(rng: Random, made: Dialogue) -> tuple[str, ...]:
     return tuple(tools)
 
 
-TOOLS = ("calculator", "retrieval")
+TOOLS = ("calculator", "retrieval", "alfworld", "chatbot", "image", "speech")

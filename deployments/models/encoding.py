@@ -24,7 +24,7 @@ class DialogueEncoder:
 
     A label is set from the first token of each assistant turn to its end tag, the end tag
     included: after a tool call the engine appends that tag itself, but a client's replay
-    goes through the model like any other prompt.
+    goes through the model like any other prompt. A turn with ``"weight": 0`` has none.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -40,10 +40,14 @@ class DialogueEncoder:
         ids = self._tokenizer.encode(text, add_special_tokens=False)
         labels = [IGNORED] * len(ids)
         size, inside = len(self._opening), False
+        weights = (m.get("weight", 1) for m in dialogue.messages if m["role"] == "assistant")
+        weight = 0
         for i, token in enumerate(ids):
             if not inside:
                 inside = i + 1 >= size and ids[i + 1 - size : i + 1] == self._opening
+                weight = next(weights) if inside else 0
                 continue
-            labels[i] = token
+            if weight:
+                labels[i] = token
             inside = token != self._end
         return Example(ids, labels)

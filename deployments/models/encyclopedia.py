@@ -7,19 +7,18 @@ from random import Random
 
 from augment_workers.retrieval import MAX_ANSWER_CHARACTERS
 from deployments.models.dialogue import (
-    ERROR_PREFIX,
     Dialogue,
     Message,
     Split,
     answer,
-    apology,
     call,
     dialogue,
+    failed_call,
     split_of,
     user,
+    words,
 )
 from deployments.models.library import WordnetLibrary, wordnet_library
-from deployments.models.stories import words
 
 KIND = "retrieval"
 
@@ -52,13 +51,6 @@ LOOKUPS = (
     "What does the article on {} say about '{}'?",
 )
 FOLLOW_UPS = ("Find '{}' in it.", "What about '{}'?", "Look up '{}' there.")
-FAILURES = (
-    "the deadline of 5 seconds has passed.",
-    "the worker was lost.",
-    "too many calls are waiting, try again later.",
-    "the encyclopedia cannot be reached.",
-    "the service is not available.",
-)
 NONSENSE = words(
     "blorp brindle crump dax fendle florn glim gorble grix jumble krell lorp mib nizzle plonk "
     "quib ravel sprock thrum vex wug yarble zib zorn"
@@ -98,6 +90,11 @@ class EncyclopediaGenerator:
             (66, 18, 10, 4, 2),
         )[0]
         return dialogue(KIND, ask(rng, split))
+
+    def article(self, rng: Random, split: Split) -> tuple[str, list[Message]]:
+        """A title, and the call and the answer that tell what it is."""
+        title = self._title(rng, split)
+        return title, [*self._search(title), answer(self._gist(title))]
 
     def _question(self, rng: Random, split: Split) -> list[Message]:
         title = self._title(rng, split)
@@ -148,12 +145,8 @@ class EncyclopediaGenerator:
 
     def _failure(self, rng: Random, split: Split) -> list[Message]:
         title = self._title(rng, split)
-        error = f"{ERROR_PREFIX}{rng.choice(FAILURES)}"
-        return [
-            user(rng.choice(QUESTIONS).format(_spoken(rng, title))),
-            *call(KIND, {"verb": "search", "query": title}, error),
-            apology(error),
-        ]
+        asked = user(rng.choice(QUESTIONS).format(_spoken(rng, title)))
+        return [asked, *failed_call(rng, KIND, {"verb": "search", "query": title})]
 
     def _title(self, rng: Random, split: Split) -> str:
         while True:

@@ -47,7 +47,7 @@ class LoraModel(torch.nn.Module):
         tokenizer = load_base_tokenizer()
         gguf = GgufLlama(gguf_file())
         config = LlamaConfig(**{**gguf.config(), "dtype": "float32"})
-        config._attn_implementation = "eager"
+        config._attn_implementation = "sdpa"
         base = LlamaForCausalLM.from_pretrained(
             None, config=config, state_dict=dict(gguf.weights())
         )

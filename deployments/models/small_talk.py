@@ -10,8 +10,9 @@ from deployments.models.dialogue import (
     dialogue,
     split_of,
     user,
+    words,
 )
-from deployments.models.stories import NAMES, words
+from deployments.models.stories import NAMES
 
 KIND = "chat"
 
@@ -28,7 +29,7 @@ EXCHANGES = (
     (("How are you?", "How are you doing?"), "I am fine, thank you. How can I help you?"),
     (
         ("Who are you?", "What can you do?", "What are you?"),
-        "I am a small assistant. I can calculate and look things up.",
+        "I can calculate, look things up, play, ask you, draw and speak.",
     ),
     (("OK.", "I see.", "That is good to know."), "Is there anything else that I can do?"),
 )

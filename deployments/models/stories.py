@@ -7,6 +7,8 @@ holds it (plural), ``r`` the result of the step before.
 from dataclasses import dataclass
 from typing import Literal
 
+from deployments.models.dialogue import words
+
 Numbers = Literal["any", "falling", "small", "divisible", "money"]
 
 
@@ -26,11 +28,6 @@ class Story:
     steps: tuple[str, ...]
     answer: str
     numbers: Numbers = "any"
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The words of ``text``."""
-    return tuple(text.split())
 
 
 PLAIN = "The answer is {r}."

@@ -29,7 +29,7 @@ LOWEST_SHARE = 0.03
 """Of the peak rate, at the end."""
 
 SAVE_EVERY_STEPS = 20
-MAX_TOKENS = 400
+MAX_TOKENS = 1200
 BATCH_TOKENS = 600
 
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ADAPTER_DIR)
     parser.add_argument("--resume", type=Path, help="an adapter to go on from")
-    parser.add_argument("--steps", type=int, default=160)
+    parser.add_argument("--steps", type=int, default=640)
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="at its peak")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=5)

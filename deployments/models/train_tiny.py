@@ -34,8 +34,9 @@ WARMUP_STEPS = 50
 FLAT_SHARE = 0.4
 """Share of the steps at the peak rate; then it falls linearly."""
 
+SAVE_EVERY_STEPS = 100
 BATCH_TOKENS = 2048
-MAX_TOKENS = 512
+MAX_TOKENS = 1536
 TOKENIZER_DIALOGUES = 8000
 
 
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR)
     parser.add_argument("--resume", type=Path, help="a trained folder to go on from")
     parser.add_argument("--learning-rate", type=float, default=3e-3, help="at its peak")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
@@ -114,7 +115,7 @@ def train(
     dialogues = packed(
         lambda: encoder.encode(sample(rng, "train", TINY_MIX)),
         rng,
-        pool=512,
+        pool=256,
         batch_tokens=BATCH_TOKENS,
         max_tokens=MAX_TOKENS,
     )
@@ -144,6 +145,8 @@ def train(
                 *(step, steps, seen_tokens, seen_tokens / elapsed_s, average),
                 elapsed_s / step * (steps - step),
             )
+        if step % SAVE_EVERY_STEPS == 0:
+            save(model, options.out)
 
 
 def save(model: LlamaForCausalLM, folder: Path) -> None:
@@ -151,7 +154,7 @@ def save(model: LlamaForCausalLM, folder: Path) -> None:
     model.config.dtype = torch.bfloat16
     model.config.save_pretrained(folder)
     weights = {
-        name: weight.bfloat16()
+        name: weight.detach().bfloat16()
         for name, weight in model.state_dict().items()
         if name != "lm_head.weight"  # Tied to the embeddings.
     }

@@ -3,8 +3,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deployments.demo import run_demo
+from deployments.demo import Conversation, run_demo
+from deployments.demo_files import File
 from deployments.demo_questions import QUESTIONS, Question
+from deployments.models.dialogues import TOOLS
+
+FILES = ("image", "speech")
 
 CHUNK = '"id":"1","object":"chat.completion.chunk","created":1,"model":"m"'
 EMPTY = '"choices":[{"index":0,"delta":{},"finish_reason":null}]'
@@ -95,10 +99,11 @@ def test_no_server(capsys):
     assert "no server answers at http://127.0.0.1:9" in capsys.readouterr().err
 
 
-def test_there_are_word_problems_questions_to_the_encyclopedia_and_chats():
+def test_there_are_several_questions_of_every_kind():
     kinds = [question.kind for question in QUESTIONS]
-    assert (kinds.count("calculator"), kinds.count("retrieval")) == (10, 5)
-    assert kinds.count("chatbot") == 2
+    assert set(kinds) == set(TOOLS)
+    assert min(kinds.count(kind) for kind in TOOLS) >= 2
+    assert all(question.makes_file == (question.kind in FILES) for question in QUESTIONS)
     assert all(question.replies for question in QUESTIONS if question.kind == "chatbot")
 
 
@@ -116,3 +121,13 @@ def test_there_are_word_problems_questions_to_the_encyclopedia_and_chats():
 )
 def test_an_answer_is_right_if_it_has_the_number_or_word_in_it(expected, answer, right):
     assert Question("calculator", "", expected).is_answered_by(answer) is right
+
+
+def test_a_question_for_a_file_is_right_if_the_answer_names_what_was_made():
+    question = Question("image", "Draw.", "image", makes_file=True)
+    made = Conversation(question, answer="Here is your image: image-0123456789.png")
+    assert not made.right
+    made.files.append(File("image-0123456789.png", "image/png, 9 bytes"))
+    assert made.right
+    made.files.append(File("image-aaaaaaaaaa.png", "image/png, 9 bytes"))
+    assert not made.right

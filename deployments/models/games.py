@@ -1,0 +1,129 @@
+"""Dialogues that play a household game to its end, as the expert plays it."""
+
+import asyncio
+from dataclasses import replace
+from functools import cache
+from itertools import islice
+from random import Random
+
+from augment_workers.alfworld.augmentation import describe
+from augment_workers.alfworld.engine import Engine, Episode
+from augment_workers.alfworld.games import ShippedGame, read_games
+from augment_workers.alfworld.generate import KINDS, generate
+from augment_workers.alfworld.protocol import Act, Observation
+from deployments.models.dialogue import (
+    Dialogue,
+    Message,
+    Split,
+    answer,
+    call,
+    dialogue,
+    user,
+)
+from deployments.models.searcher import Searcher
+
+KIND = "alfworld"
+START = {"action": "start"}
+
+REQUESTS = (
+    "Play a game of ALFWorld.",
+    "Play a game for me.",
+    "Start a household game and win it.",
+    "Play ALFWorld until you win.",
+    "Begin a new game in the household simulator.",
+    "Please play one game of ALFWorld for me.",
+    "Can you win a game of ALFWorld?",
+    "Do a task in the household world.",
+    "Start a game.",
+    "Let us see you play ALFWorld.",
+)
+
+MISTAKE_SHARE = 0.05
+"""Share of commands that the expert would not give, so that models see how to recover."""
+
+MOST_MOVES = 11
+MOST_CHARACTERS = 2100
+"""Longer games, in moves and in what the tool says, would take too long to learn."""
+
+
+def game(rng: Random, split: Split) -> Dialogue:
+    """A game from its start to the answer that it is won."""
+    while True:
+        problem = _problem(rng, split)
+        mistakes = MISTAKE_SHARE if split == "train" else 0.0
+        turns = asyncio.run(_play(problem, rng, mistakes))
+        if turns is not None:
+            return dialogue(KIND, [user(rng.choice(REQUESTS)), *turns])
+
+
+def _problem(rng: Random, split: Split) -> ShippedGame:
+    """A game of ``split``: the project's own are all held out, or among those that are."""
+    if split == "test":
+        return rng.choice(held_out_games())
+    skipped = rng.randrange(len(KINDS))
+    while True:
+        made = next(islice(generate(rng.getrandbits(64)), skipped, None))
+        if made.outline not in _held_out_outlines():
+            return made
+
+
+@cache
+def held_out_games() -> tuple[ShippedGame, ...]:
+    """The games of the project that no model may learn from."""
+    return tuple(shipped for shipped in read_games() if shipped.split == "test")
+
+
+@cache
+def _held_out_outlines() -> frozenset[str]:
+    return frozenset(shipped.outline for shipped in held_out_games())
+
+
+@cache
+def _engine() -> Engine:
+    return Engine()
+
+
+async def _play(
+    problem: ShippedGame, rng: Random, mistakes: float
+) -> list[list[Message]] | None:
+    """The turns of a game that the expert wins soon enough; None if it does not.
+
+    A mistake stands in it with weight 0: models learn what to do then, not to make it.
+    """
+    episode, observation = await _engine().begin(problem.start())
+    try:
+        return await _finish(episode, observation, rng, mistakes)
+    finally:
+        episode.close()
+
+
+async def _finish(
+    episode: Episode, observation: Observation, rng: Random, mistakes: float
+) -> list[list[Message]] | None:
+    seen = describe(observation)
+    turns, expert, characters = [call(KIND, START, seen)], Searcher(seen), 0
+    while not observation.won:
+        characters += len(seen)
+        if len(turns) > MOST_MOVES or characters > MOST_CHARACTERS:
+            return None
+        move, mistake = expert.move(), rng.random() < mistakes
+        if mistake:
+            move = replace(move, thought="", command=_blunder(observation, move.command, rng))
+        observation = await episode.ask(Act(command=move.command))
+        seen = describe(observation)
+        expert.observe(seen)
+        thought = f"{move.thought}\n" if move.thought else ""
+        turns.append(call(KIND, {"action": move.command}, seen, thought))
+        if mistake:
+            turns[-1][0]["weight"] = 0
+    ending = f"I won the game with the {expert.thing} and the {expert.target}."
+    return [*turns, [answer(ending)]]
+
+
+def _blunder(observation: Observation, right: str, rng: Random) -> str:
+    """Another command than the right one, sometimes one that is not possible here."""
+    possible = [command for command in observation.commands if command != right]
+    if rng.random() < 0.3 and right.startswith("go to "):
+        place = right.removeprefix("go to ")
+        return rng.choice((f"open {place}", f"take apple 1 from {place}"))
+    return rng.choice(possible)
