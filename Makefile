@@ -65,7 +65,7 @@ train-demo-model: $(STAMP) ## Train the adapter of the demo model anew (about an
 eval-demo-model: $(STAMP) ## Count right calls, answers and games won of the demo model
 	@$(BIN)/python -m deployments.models.evaluate
 
-train-image-model: $(STAMP) ## Train the small image model anew (about twenty minutes)
+train-image-model: $(STAMP) ## Train the small image model anew (about half an hour)
 	@$(BIN)/python -m augment_workers.shapes.train
 
 eval-image-model: $(STAMP) ## Have the small image model draw and count right pictures

@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Trains autoencoder, denoiser and text encoder, then the decoder again, into ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
-    parser.add_argument("--autoencoder-steps", type=int, default=700)
-    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--autoencoder-steps", type=int, default=1600)
+    parser.add_argument("--steps", type=int, default=4900)
     parser.add_argument("--decoder-steps", type=int, default=600)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)

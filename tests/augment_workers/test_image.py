@@ -128,9 +128,6 @@ async def test_the_words_decide_what_is_drawn(image):
     assert again == await name_of("a red circle") != blue
 
 
-@pytest.mark.xfail(
-    reason="the weights are trained too little: 31 of 88 plain prompts have color and shape"
-)
 def test_pictures_show_what_was_asked_for():
     drawn = Diffusion(DiffusionSettings()).draw(
         ["a big red circle", "a blue square on a yellow background", "a green triangle"],

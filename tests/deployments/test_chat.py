@@ -77,7 +77,7 @@ async def test_a_tool_turns_its_augmentation_on(chat, vllm):
 @pytest.mark.parametrize("public_url", [None, "https://example.com/llm"])
 async def test_files_are_told_where_the_client_reaches_them(vllm, stream, public_url):
     tools = await ServerTools.of({"calculator": AugmentationSection(type="calculator")})
-    chat = InterceptingChat(vllm, tools, vllm.channels, public_url)
+    chat = InterceptingChat(vllm, tools, vllm.channels, Shouting(), public_url)
     asked = request(tools=[CALCULATOR], stream=stream)
     response = await chat.create_chat_completion(asked, http_request())
     if stream:

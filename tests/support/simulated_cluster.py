@@ -7,8 +7,10 @@ deploy files; each is alone on the cluster. Prints where the replicas are, as JS
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray import serve
@@ -23,6 +25,9 @@ MACHINES = ({"num_cpus": 16, "num_gpus": 2}, {"num_cpus": 16, "num_gpus": 5})
 """Seven GPUs, of which an engine in four parts finds room in the second machine only."""
 
 PATIENCE_S = 120.0
+ATTEMPTS = 3
+
+T = TypeVar("T")
 
 
 class FakeReplica:
@@ -71,12 +76,23 @@ def deploy(file: Path) -> dict[str, Any]:
     return found
 
 
+def started(start: Callable[[], T]) -> T:
+    """Ray gives the processes of a machine some seconds, which a busy computer may not have."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return start()
+        except Exception as error:
+            print(f"once more: {error}", file=sys.stderr)
+    return start()
+
+
 def main(files: list[str]) -> None:
     head, *others = MACHINES
-    cluster = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": False})
+    head = {**head, "include_dashboard": False}
+    cluster = started(lambda: Cluster(initialize_head=True, head_node_args=head))
     try:
         for machine in others:
-            cluster.add_node(**machine)
+            started(partial(cluster.add_node, **machine))
         ray.init(address=cluster.address, log_to_driver=False)
         serve.start(proxy_location="Disabled")
         print(json.dumps({file: deploy(Path(file)) for file in files}))

@@ -125,7 +125,9 @@ def test_parked_contexts_hold_no_more_than_they_may(
     names = [park(engine, random_ids(rng, 160)) for _ in range(3)]
     scheduler = engine.scheduler
     assert scheduler.parked.held_blocks <= 8
-    handle(scheduler, "etas", [[names[0], 1.0, "a", None], [names[1], 9.0, "b", None]])
+    handle(
+        scheduler, "etas", [[names[0], 1.0, "a", None, None], [names[1], 9.0, "b", None, None]]
+    )
     scheduler.limits.parked_blocks = 5
     scheduler._decider.decide()
     held = [scheduler.parked.get(name).device_blocks for name in names]  # type: ignore[union-attr]
