@@ -157,7 +157,9 @@ def placed() -> dict[str, dict[str, Any]]:
         timeout=CLUSTER_TIMEOUT_S,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    return {Path(file).stem: found for file, found in json.loads(done.stdout).items()}
+    # Ray says good-bye on the same stream.
+    (found,) = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
+    return {Path(file).stem: placements for file, placements in found.items()}
 
 
 @on_a_cluster
