@@ -37,6 +37,7 @@ def local_ray() -> Iterator[None]:
         os.environ.setdefault(name, value)
     others = _descendants()
     ray.init(
+        address="local",  # also beside another Ray of this machine
         num_cpus=max(LOGICAL_CPUS, os.cpu_count() or 1),
         object_store_memory=OBJECT_STORE_BYTES,
         include_dashboard=False,

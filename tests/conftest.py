@@ -42,6 +42,7 @@ def ray_session() -> Iterator[str]:
 
     port = free_port()
     ray.init(
+        address="local",
         num_cpus=8,
         object_store_memory=150 * 2**20,
         include_dashboard=False,
