@@ -135,8 +135,9 @@ def test_the_saturation_point_is_given_or_where_a_fixed_time_is_doubled() -> Non
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(0, 10), min_size=3, max_size=3), st.randoms(use_true_random=False))
-def test_a_fit_finds_exact_coefficients(truth: list[float], rng: random.Random) -> None:
+@given(st.lists(st.floats(0, 10), min_size=3, max_size=3), st.integers())
+def test_a_fit_finds_exact_coefficients(truth: list[float], seed: int) -> None:
+    rng = random.Random(seed)  # not hypothesis's, whose rows may all be the same
     truth[0] += 0.1
     fit = RelativeFit(columns=3)
     for _ in range(30):
