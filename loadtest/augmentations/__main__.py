@@ -18,6 +18,7 @@ from deployments.config import ServeConfig
 from deployments.local_ray import local_ray
 from deployments.progress import Progress
 from loadtest.augmentations.latency import HEADINGS, measure_kinds, text
+from loadtest.augmentations.samples import SAMPLES
 from loadtest.servers import first_application
 
 TARGET_P50_S = 0.008
@@ -36,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="?", choices=("all", "kinds", "bus"), default="all")
     parser.add_argument("--config", type=Path, default=Path("configs/demo.yaml"))
-    parser.add_argument("--kinds", nargs="+", default=list(BUILT_IN), choices=list(BUILT_IN))
+    parser.add_argument("--kinds", nargs="+", default=list(SAMPLES), choices=list(BUILT_IN))
     parser.add_argument("--calls", type=int, default=100, help="of each kind, at most")
     parser.add_argument("--within-s", type=float, default=60.0, help="for each kind")
     parser.add_argument("--concurrency", type=int, default=20)

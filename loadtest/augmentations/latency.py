@@ -9,11 +9,15 @@ from typing import Any
 
 from augment_workers import registry
 from augment_workers.answerable import Answerable
+from augment_workers.artifact_files import ArtifactFiles
 from augment_workers.base import Augmentation
 from augment_workers.runner import execute
 from deployments.config import ServeConfig
 from intercept_core.bus.messages import Answer, Call, Failed, Result
 from loadtest.augmentations.samples import SAMPLES, TABLE_1, Arguments, Samples
+
+BENCHMARK = "benchmark"
+"""Whose files those are that calls make."""
 
 CALL_TIMEOUT_S = 300.0
 RESULT_LIMIT_CHARS = 10_000
@@ -75,20 +79,26 @@ async def measure_kinds(
     options = {
         section.type: section.all_options for section in reversed(config.augmentations.values())
     }
+    store = ArtifactFiles(config.artifacts.folder(BENCHMARK))
     return [
-        await _measure(kind, options.get(kind, {}), calls=calls, within_s=within_s)
+        await _measure(kind, options.get(kind, {}), store, calls=calls, within_s=within_s)
         for kind in kinds
     ]
 
 
 async def _measure(
-    kind: str, options: Mapping[str, Any], *, calls: int, within_s: float
+    kind: str,
+    options: Mapping[str, Any],
+    store: ArtifactFiles,
+    *,
+    calls: int,
+    within_s: float,
 ) -> KindLatency:
     samples = SAMPLES.get(kind)
     if samples is None:
         return KindLatency(kind=kind, problem="no sample calls: add some to samples.py")
     try:
-        augmentation = registry.create(kind, options)
+        augmentation = registry.create(kind, options, artifacts=store)
     except Exception as error:  # such as a package or a model that is not there
         return KindLatency(kind=kind, problem=f"{type(error).__name__}: {error}")
     try:
