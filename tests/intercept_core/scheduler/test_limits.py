@@ -44,14 +44,6 @@ def rng() -> random.Random:
     return random.Random(5)
 
 
-@pytest.fixture(scope="session")
-def small(random_llama: Path) -> Iterator[InProcessEngine]:
-    """An engine whose whole cache holds one context of the model's length, 32 blocks."""
-    small = InProcessEngine(random_llama, async_scheduling=False, num_gpu_blocks_override=33)
-    yield small
-    small.core.shutdown()
-
-
 def test_a_request_whose_result_never_comes_ends(
     engine: InProcessEngine, rng: random.Random, clock: Clock
 ) -> None:
