@@ -176,7 +176,7 @@ class MemoryPressure:
         needed = self._needed(requester)
         urgent = self._is_urgent(requester)
         parked = scheduler.parked
-        needed -= parked.held_blocks if urgent else parked.yielding_blocks
+        needed -= scheduler.device.parked_alone if urgent else parked.yielding_blocks
         if needed > 0 and (urgent or self._is_impatient(requester)):
             needed -= sum(p.device_blocks for p in self._returning_behind(requester))
             needed -= sum(map(scheduler.device.held, self._holders_behind(requester)))

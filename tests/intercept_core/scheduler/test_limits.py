@@ -116,7 +116,7 @@ def test_parked_contexts_hold_no_more_than_they_may(
     engine.scheduler.limits.parked_blocks = 8
     names = [park(engine, random_ids(rng, 160)) for _ in range(3)]
     scheduler = engine.scheduler
-    assert scheduler.parked.held_blocks <= 8
+    assert len(scheduler.device.parked) <= 8
     handle(
         scheduler, "etas", [[names[0], 1.0, "a", None, None], [names[1], 9.0, "b", None, None]]
     )

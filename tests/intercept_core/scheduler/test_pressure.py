@@ -9,6 +9,7 @@ from script import random_ids
 
 from intercept_core.policy.preserve import Preserve
 from intercept_core.scheduler.control import handle
+from intercept_core.scheduler.stats_report import StatsReporter
 
 
 @pytest.fixture
@@ -36,3 +37,45 @@ def test_a_shared_beginning_takes_no_room(small: InProcessEngine, rng: random.Ra
         small.close(name)
     small.drain()
     assert not scheduler.requests
+
+
+def test_contexts_with_one_beginning_hold_it_once(
+    small: InProcessEngine, rng: random.Random
+) -> None:
+    """Four contexts of 10 blocks share 8 of them: 16 of 32, though 40 by their lengths."""
+    scheduler = small.scheduler
+    scheduler.intercept_policy = Preserve()
+    assert scheduler.reset_prefix_cache()
+    beginning = random_ids(rng, 256)
+    before = scheduler.telemetry.blocks_over_limit
+    names = [park(small, [*beginning, *random_ids(rng, 60)]) for _ in range(4)]
+    scheduler._decider.decide()
+    assert [scheduler.parked.get(name).device_blocks for name in names] == [10] * 4  # type: ignore[union-attr]
+    assert len(scheduler.device.parked) == scheduler.device.parked_alone == 16
+    assert small.free_blocks == 16
+    levels = StatsReporter(scheduler, enabled=True).report()["levels"]["device_blocks"]
+    assert (levels["preserved"], levels["running"]) == (16, 0)
+    assert scheduler.telemetry.blocks_over_limit == before
+    for name in names:
+        resume(small, name, random_ids(rng, 5), 3)
+        small.run_until(lambda name=name: small.ended(name))  # type: ignore[misc]
+        small.close(name)
+    small.drain()
+
+
+def test_a_lost_end_that_is_still_cached_is_not_computed_again(
+    small: InProcessEngine, rng: random.Random
+) -> None:
+    scheduler = small.scheduler
+    scheduler.intercept_policy = Preserve()
+    assert scheduler.reset_prefix_cache()
+    name = park(small, random_ids(rng, 500))
+    parked = scheduler.parked.get(name)
+    assert parked is not None
+    scheduler.cut(parked, 4)
+    assert parked.device_blocks == 4
+    resume(small, name, random_ids(rng, 5), 3)
+    small.run_until(lambda: small.ended(name))
+    assert small.turns[name][-1].report == {"context": "discarded", "recomputed_tokens": 20}
+    small.close(name)
+    small.drain()
