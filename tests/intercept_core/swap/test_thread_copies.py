@@ -1,6 +1,8 @@
 """The thread copies blocks between the right rows, in order, and tells of its failures."""
 
+import threading
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 import torch
@@ -76,6 +78,34 @@ def test_waiting_for_nothing_ends_at_once(copies: ThreadCopies) -> None:
 
 def test_a_failure_reaches_the_engine(copies: ThreadCopies) -> None:
     copies.start([copy(1, True, [99], [0])])
-    copies.wait()
-    with pytest.raises(RuntimeError, match=r"a copy of KV blocks failed: .*99"):
-        copies.poll()
+    message = r"a copy of KV blocks failed: IndexError: .*99"
+    with pytest.raises(RuntimeError, match=message):
+        copies.wait()
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=message):
+            copies.poll()
+
+
+class FakeSlowRegion:
+    """Gives its rows when it is told to."""
+
+    def __init__(self, rows: torch.Tensor) -> None:
+        self._rows = rows
+        self.ready = threading.Event()
+
+    def __getitem__(self, block: int) -> torch.Tensor:
+        assert self.ready.wait(timeout=10)
+        return self._rows[block]
+
+
+def test_waiting_has_an_end() -> None:
+    rows = torch.zeros(2, 4, dtype=torch.int8)
+    slow = FakeSlowRegion(rows)
+    copies = ThreadCopies([cast(torch.Tensor, slow)], [rows.clone()], wait_s=0.0)
+    copies.start([copy(1, True, [0], [0]), copy(2, True, [1], [1])])
+    with pytest.raises(RuntimeError, match=r"^2 copies of KV blocks have not ended within 0 s"):
+        copies.wait()
+    assert copies.poll() == []
+    slow.ready.set()
+    copies.close()
+    assert [done.copy_id for done in copies.poll()] == [1, 2]
