@@ -1,6 +1,5 @@
 """The CUDA backend on a fake GPU: vLLM's descriptors, real bytes, no driver."""
 
-import gc
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -182,6 +181,5 @@ def test_the_memory_lives_as_long_as_its_copies(gpu: FakeGpu) -> None:
     alive = weakref.ref(host)
     copies = CudaCopies([torch.zeros(2, 4, dtype=torch.int8)], [host], gpu)
     del host
-    gc.collect()
     assert alive() is not None
     copies.close()
