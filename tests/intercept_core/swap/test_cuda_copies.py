@@ -6,25 +6,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from copied_memory import Memory, a_copy, check_there_and_back, make_memory
 from fake_gpu import MS_PER_DESCRIPTOR, FakeGpu
 from vllm.v1.simple_kv_offload import cuda_mem_ops
 
-from intercept_core.swap.block_copy import BlockCopy
 from intercept_core.swap.copy_backend import DoneCopy
 from intercept_core.swap.cuda_copies import CudaCopies
 
-Memory = tuple[list[torch.Tensor], list[torch.Tensor]]
 STREAM, ANY = 1, 3
 LONG_S = 30.0
-
-
-def copy(copy_id: int, to_host: bool, device: list[int], host: list[int]) -> BlockCopy:
-    return BlockCopy(
-        copy_id=copy_id,
-        to_host=to_host,
-        device_blocks=tuple(device),
-        host_blocks=tuple(host),
-    )
 
 
 @pytest.fixture
@@ -37,10 +27,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
 
 @pytest.fixture
 def memory() -> Memory:
-    """Two regions with rows of different sizes, each row with a content of its own."""
-    device = [torch.arange(6 * size, dtype=torch.int8).view(6, size) for size in (4, 8)]
-    host = [torch.full((3, size), -1, dtype=torch.int8) for size in (4, 8)]
-    return device, host
+    return make_memory()
 
 
 @pytest.fixture
@@ -58,27 +45,12 @@ def make(memory: Memory, gpu: FakeGpu) -> Iterator[Callable[..., CudaCopies]]:
 
 
 def test_there_and_back(memory: Memory, make: Callable[..., CudaCopies]) -> None:
-    device, host = memory
-    before = [region.clone() for region in device]
-    copies = make()
-    copies.start([copy(1, True, [5, 0], [0, 2])])
-    copies.wait()
-    for region, rows in zip(before, host, strict=True):
-        assert rows[0].equal(region[5])
-        assert rows[1].eq(-1).all()
-        assert rows[2].equal(region[0])
-    copies.start([copy(2, False, [1, 3], [0, 2])])
-    copies.wait()
-    for region, rows in zip(before, device, strict=True):
-        assert rows[[1, 3]].equal(region[[5, 0]])
-        assert rows[[0, 2, 4, 5]].equal(region[[0, 2, 4, 5]])
-    assert [done.copy_id for done in copies.poll()] == [1, 2]
-    assert copies.poll() == []
+    check_there_and_back(memory, make())
 
 
 def test_each_way_is_timed_by_itself(make: Callable[..., CudaCopies]) -> None:
     copies = make()
-    copies.start([copy(1, True, [0, 1], [0, 1]), copy(2, False, [4], [1])])
+    copies.start([a_copy(1, True, [0, 1], [0, 1]), a_copy(2, False, [4], [1])])
     copies.wait()
     regions = 2
     out_s = MS_PER_DESCRIPTOR[STREAM] * 2 * regions / 1e3
@@ -94,7 +66,9 @@ def test_a_copy_is_behind_what_was_computed(
 ) -> None:
     """Out of the cache, which may be written until then, only in the order of the stream."""
     copies = make()
-    copies.start([copy(1, True, [0], [0]), copy(2, False, [1], [1]), copy(3, True, [2], [2])])
+    copies.start(
+        [a_copy(1, True, [0], [0]), a_copy(2, False, [1], [1]), a_copy(3, True, [2], [2])]
+    )
     copies.wait()
     ((kind, computed),) = gpu.compute.log
     assert kind == "record"
@@ -110,7 +84,7 @@ def test_a_copy_is_behind_what_was_computed(
 def test_copies_are_made_in_order(memory: Memory, make: Callable[..., CudaCopies]) -> None:
     device, host = memory
     copies = make()
-    copies.start([copy(i, True, [i], [1]) for i in range(6)])
+    copies.start([a_copy(i, True, [i], [1]) for i in range(6)])
     copies.wait()
     assert host[0][1].equal(device[0][5])
     assert [done.copy_id for done in copies.poll()] == list(range(6))
@@ -121,7 +95,7 @@ def test_what_has_not_ended_is_not_reported(
 ) -> None:
     copies = make(wait_s=0.0)
     gpu.hangs = True
-    copies.start([copy(1, True, [0], [0]), copy(2, False, [1], [1])])
+    copies.start([a_copy(1, True, [0], [0]), a_copy(2, False, [1], [1])])
     assert copies.poll() == []
     with pytest.raises(RuntimeError, match=r"^2 copies of KV blocks have not ended within 0 s"):
         copies.wait()
@@ -137,12 +111,12 @@ def test_waiting_for_nothing_ends_at_once(make: Callable[..., CudaCopies]) -> No
 def test_a_failure_reaches_the_engine(gpu: FakeGpu, make: Callable[..., CudaCopies]) -> None:
     copies = make()
     gpu.error = 700
-    copies.start([copy(1, True, [0], [0])])
+    copies.start([a_copy(1, True, [0], [0])])
     message = r"a copy of KV blocks failed: RuntimeError: batch memcpy failed: err=700"
     with pytest.raises(RuntimeError, match=message):
         copies.wait()
     gpu.error = 0
-    copies.start([copy(2, True, [0], [0])])
+    copies.start([a_copy(2, True, [0], [0])])
     for _ in range(2):  # it is not forgotten because others succeed
         with pytest.raises(RuntimeError, match=message):
             copies.poll()
@@ -154,7 +128,7 @@ def test_a_device_that_no_thread_can_enter_is_a_failure(
     gpu.thread_error = OSError("no such device")
     copies = make()
     with pytest.raises(RuntimeError, match="initializer failed"):
-        copies.start([copy(1, True, [0], [0])])
+        copies.start([a_copy(1, True, [0], [0])])
         copies.wait()
 
 
@@ -164,7 +138,7 @@ def test_closing_drops_what_has_not_begun(
     _, host = memory
     copies = make()
     gpu.may_copy.clear()
-    copies.start([copy(i, True, [i], [i]) for i in range(3)])
+    copies.start([a_copy(i, True, [i], [i]) for i in range(3)])
     assert gpu.copying.wait(timeout=10)
     copies.close()
     gpu.may_copy.set()
