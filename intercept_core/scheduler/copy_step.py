@@ -21,9 +21,9 @@ class CopyStep:
         scheduler = self._scheduler
         if scheduler.swapper is None:
             return
-        waited_s = 0.0
+        taken_s = {True: 0.0, False: 0.0}  # to the host, and back
         for finished in scheduler.swapper.collect():
-            waited_s = max(waited_s, finished.seconds)
+            taken_s[finished.to_host] += finished.seconds
             scheduler.intercept_cost.observe_copy(
                 finished.blocks, finished.seconds, to_host=finished.to_host
             )
@@ -34,6 +34,8 @@ class CopyStep:
         if scheduler.intercept_policy.waits_for_copies:
             pool = scheduler.kv_cache_manager.block_pool
             in_use = pool.num_gpu_blocks - 1 - scheduler.device.free
+            one_lane = scheduler.swapper.lanes == 1  # copies of both ways wait for each other
+            waited_s = sum(taken_s.values()) if one_lane else max(taken_s.values())
             scheduler.telemetry.stall_block_s += waited_s * in_use
 
     def start(self) -> None:

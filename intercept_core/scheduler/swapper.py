@@ -104,6 +104,11 @@ class Swapper:
         return bool(waiting) or any(copy.to_host for copy, _ in self._copies.values())
 
     @property
+    def lanes(self) -> int:
+        """Copies that are made at a time."""
+        return self._connector.lanes
+
+    @property
     def blocks_to_host(self) -> int:
         """Blocks of the copies to the host that are in flight."""
         return sum(len(copy.host_blocks) for copy, _ in self._copies.values() if copy.to_host)

@@ -20,6 +20,8 @@ class FakeCopies:
         seed: Of those draws.
     """
 
+    lanes = 2
+
     def __init__(self, cost: CostModel, oracle: KvOracle | None = None, seed: int = 0) -> None:
         self._cost = cost
         self._oracle = oracle

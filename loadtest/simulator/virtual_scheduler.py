@@ -25,7 +25,9 @@ from vllm.v1.structured_output import StructuredOutputManager
 from intercept_core.policy.learned_cost_model import LearnedCostModel
 from intercept_core.scheduler import InterceptScheduler
 from intercept_core.scheduler.config import InterceptConfig
+from intercept_core.swap.connector import InterceptConnector
 from intercept_core.swap.host_pool import GIB
+from loadtest.simulator.fake_copies import FakeCopies
 from loadtest.simulator.hardware import Hardware
 from loadtest.simulator.settings import STOCK
 
@@ -85,6 +87,8 @@ def make_scheduler(
         return Scheduler(**arguments)
     scheduler = InterceptScheduler(**arguments)
     scheduler.clock = clock
+    if isinstance(scheduler.connector, InterceptConnector):
+        scheduler.connector.lanes = FakeCopies.lanes
     scheduler.intercept_cost = LearnedCostModel(hardware.cost, hardware.cost.saturation_tokens)
     return scheduler
 
