@@ -103,7 +103,7 @@ def test_every_device_block_is_in_one_state(
     assert sum(blocks.values()) == 44
     assert (blocks["preserved"], blocks["running"], blocks["swapping"]) == (4, 2, 0)
     assert blocks["free"] + blocks["cached"] == engine.free_blocks
-    assert levels["parked_requests"] == {"": 1}
+    assert levels["parked_requests"] == {"": 1}, "nobody has told of its kind"
     engine.run_until(lambda: engine.ended("busy"))
     engine.close("idle")
 

@@ -1,0 +1,49 @@
+"""Metrics on the port where Ray exports its own, a page for each node."""
+
+from typing import Any
+
+from ray.serve import metrics
+
+from intercept_core.metrics.metric import Metric, MetricRegistry, Record
+
+
+class RayRegistry(MetricRegistry):
+    """Exports through Ray, so that every replica of a node is on the node's page.
+
+    In a Serve replica Ray labels each metric with ``application``, ``deployment`` and
+    ``replica``; and it puts ``ray_`` before all names. vLLM has a like adapter for its own
+    metrics (``vllm.v1.metrics.ray_wrappers``), but workers must not import vLLM.
+    """
+
+    def add(self, metric: Metric) -> Record:
+        keys = metric.labels
+        common = {"name": metric.full_name, "description": metric.text, "tag_keys": keys}
+        tags: dict[tuple[str, ...], dict[str, str]] = {}
+        if metric.type == "counter":
+            put = _Counter(**common).add
+        elif metric.type == "gauge":
+            put = metrics.Gauge(**common).set
+        else:
+            put = metrics.Histogram(**common, boundaries=list(metric.buckets)).observe
+
+        def record(value: float, *labels: str) -> None:
+            found = tags.get(labels)
+            if found is None:
+                found = tags[labels] = dict(zip(keys, labels, strict=True))
+            put(value, found)
+
+        return record
+
+
+class _Counter(metrics.Counter):
+    """A counter that can stand at zero."""
+
+    def add(self, value: float, tags: dict[str, str]) -> None:
+        # Ray refuses to add nothing, but without a zero first, no rate sees the first event.
+        if value == 0:
+            self._record(value, tags)
+        else:
+            self.inc(value, tags)
+
+    def __reduce__(self) -> Any:
+        return _Counter, (self._name, self._description, self._tag_keys)

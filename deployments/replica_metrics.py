@@ -1,0 +1,27 @@
+"""Where a replica's metrics go: vLLM's and ours, twice.
+
+``/metrics`` of the app shows what stock vLLM shows there, under its names, and ours beside it.
+Behind a proxy that is one replica of several; so everything goes to Ray, too, which exports for
+all replicas of a node. Imported in the replica only: it imports vLLM.
+"""
+
+from vllm.v1.metrics.loggers import PrometheusStatLogger
+from vllm.v1.metrics.ray_wrappers import RayPrometheusStatLogger
+
+from deployments.ray_metrics import RayRegistry
+from intercept_core.engine.metrics import InterceptMetrics
+from intercept_core.metrics.metric import Registries
+from intercept_core.metrics.prometheus import PrometheusRegistry
+
+REGISTRY = Registries(PrometheusRegistry(), RayRegistry())
+"""Takes our metrics to both."""
+
+
+class ReplicaMetrics(InterceptMetrics):
+    """The scheduler's reports, in both places."""
+
+    registry = REGISTRY
+
+
+STAT_LOGGERS = (ReplicaMetrics, RayPrometheusStatLogger, PrometheusStatLogger)
+"""For vLLM's engine; vLLM leaves out its own logger where it is given one like it."""
