@@ -105,7 +105,7 @@ class StatsReporter:
 
     def _levels(self) -> dict[str, dict[str, float]]:
         return {
-            "parked_requests": Counter(parked.kind or "" for parked in self._scheduler.parked),
+            "parked_requests": dict(Counter(one.kind or "" for one in self._scheduler.parked)),
             "device_blocks": self._device_blocks(),
             "host_blocks": self._host_blocks(),
         }
