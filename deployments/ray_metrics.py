@@ -1,9 +1,11 @@
 """Metrics on the port where Ray exports its own, a page for each node."""
 
+from functools import partial
 from typing import Any
 
 from ray.serve import metrics
 
+from deployments.gauge_keeper import KEEPER
 from intercept_core.metrics.metric import Metric, MetricRegistry, Record
 
 
@@ -22,7 +24,7 @@ class RayRegistry(MetricRegistry):
         if metric.type == "counter":
             put = _Counter(**common).add
         elif metric.type == "gauge":
-            put = metrics.Gauge(**common).set
+            put = partial(KEEPER.set, metrics.Gauge(**common))
         else:
             put = metrics.Histogram(**common, boundaries=list(metric.buckets)).observe
 

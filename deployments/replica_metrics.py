@@ -6,8 +6,9 @@ all replicas of a node. Imported in the replica only: it imports vLLM.
 """
 
 from vllm.v1.metrics.loggers import PrometheusStatLogger
-from vllm.v1.metrics.ray_wrappers import RayPrometheusStatLogger
+from vllm.v1.metrics.ray_wrappers import RayGaugeWrapper, RayPrometheusStatLogger
 
+from deployments.gauge_keeper import KEEPER
 from deployments.ray_metrics import RayRegistry
 from intercept_core.engine.metrics import InterceptMetrics
 from intercept_core.metrics.metric import Registries
@@ -23,5 +24,18 @@ class ReplicaMetrics(InterceptMetrics):
     registry = REGISTRY
 
 
-STAT_LOGGERS = (ReplicaMetrics, RayPrometheusStatLogger, PrometheusStatLogger)
+class _KeptGauge(RayGaugeWrapper):
+    """One of vLLM's gauges, which it sets while it works alone."""
+
+    def set(self, value: float) -> None:
+        KEEPER.set(self.metric, value, self._tags)
+
+
+class VllmMetrics(RayPrometheusStatLogger):
+    """vLLM's own numbers, on Ray's page."""
+
+    _gauge_cls = _KeptGauge
+
+
+STAT_LOGGERS = (ReplicaMetrics, VllmMetrics, PrometheusStatLogger)
 """For vLLM's engine; vLLM leaves out its own logger where it is given one like it."""
