@@ -22,7 +22,7 @@ class RayRegistry(MetricRegistry):
         common = {"name": metric.full_name, "description": metric.text, "tag_keys": keys}
         tags: dict[tuple[str, ...], dict[str, str]] = {}
         if metric.type == "counter":
-            put = _Counter(**common).add
+            put = partial(add, metrics.Counter(**common))
         elif metric.type == "gauge":
             put = partial(KEEPER.set, metrics.Gauge(**common))
         else:
@@ -37,15 +37,12 @@ class RayRegistry(MetricRegistry):
         return record
 
 
-class _Counter(metrics.Counter):
-    """A counter that can stand at zero."""
+def add(counter: Any, value: float, tags: dict[str, str]) -> None:
+    """Adds to a counter of Ray's, also nothing.
 
-    def add(self, value: float, tags: dict[str, str]) -> None:
-        # Ray refuses to add nothing, but without a zero first, no rate sees the first event.
-        if value == 0:
-            self._record(value, tags)
-        else:
-            self.inc(value, tags)
-
-    def __reduce__(self) -> Any:
-        return _Counter, (self._name, self._description, self._tag_keys)
+    Ray refuses that, but without a zero before it no rate sees the first event.
+    """
+    if value:
+        counter.inc(value, tags)
+    else:
+        counter._record(0.0, tags)

@@ -6,10 +6,14 @@ all replicas of a node. Imported in the replica only: it imports vLLM.
 """
 
 from vllm.v1.metrics.loggers import PrometheusStatLogger
-from vllm.v1.metrics.ray_wrappers import RayGaugeWrapper, RayPrometheusStatLogger
+from vllm.v1.metrics.ray_wrappers import (
+    RayCounterWrapper,
+    RayGaugeWrapper,
+    RayPrometheusStatLogger,
+)
 
 from deployments.gauge_keeper import KEEPER
-from deployments.ray_metrics import RayRegistry
+from deployments.ray_metrics import RayRegistry, add
 from intercept_core.engine.metrics import InterceptMetrics
 from intercept_core.metrics.metric import Registries
 from intercept_core.metrics.prometheus import PrometheusRegistry
@@ -31,10 +35,22 @@ class _KeptGauge(RayGaugeWrapper):
         KEEPER.set(self.metric, value, self._tags)
 
 
+class _ZeroCounter(RayCounterWrapper):
+    """One of vLLM's counters, which stands at zero before the first event."""
+
+    _begun = False
+
+    def inc(self, value: float = 1.0) -> None:
+        if value or not self._begun:
+            add(self.metric, value, self._tags)
+            self._begun = True
+
+
 class VllmMetrics(RayPrometheusStatLogger):
     """vLLM's own numbers, on Ray's page."""
 
     _gauge_cls = _KeptGauge
+    _counter_cls = _ZeroCounter
 
 
 STAT_LOGGERS = (ReplicaMetrics, VllmMetrics, PrometheusStatLogger)

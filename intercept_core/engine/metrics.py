@@ -80,7 +80,7 @@ class InterceptMetrics(AggregateStatLoggerBase):
             show(0, *self._labels(engine, gone))
         for label, level in levels.items():
             show(level, *self._labels(engine, label))
-        shown |= levels.keys()
+        shown.update(levels)
 
     def _observe(self, engine: int, interception: Mapping[str, Any]) -> None:
         kind = self._labels(engine, interception["kind"] or UNKNOWN)

@@ -29,10 +29,12 @@ def exported():
 
 @pytest.fixture(scope="module")
 def traffic(base_url, script):
-    """A call inline, and one of a worker."""
+    """A call inline, one of a worker, and a request for a model that there is not."""
     with openai.OpenAI(base_url=f"{base_url}/v1", api_key="none", max_retries=0) as client:
         ask(client, script(CALL, "It is 42."))
         ask(client, script(call("notes", text="Milk."), "Done."), tools=[NOTES])
+        with pytest.raises(openai.NotFoundError):
+            client.models.retrieve("other/than/this")
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +90,12 @@ def test_what_may_happen_stands_at_zero_before(page):
         if (s.labels["kind"], s.labels["outcome"]) == ("speech", "protocol")
     ]
     assert never == [0]
+
+
+def test_gauges_stay_while_everything_rests(page):
+    """Ray by itself drops them when they were not set for two of its intervals, of a second."""
+    gauges = {metric.family for metric in documented() if metric.type == "gauge"}
+    until_s = time.monotonic() + 3.0
+    while time.monotonic() < until_s:
+        assert gauges - exported().keys() == set()
+        time.sleep(0.2)
