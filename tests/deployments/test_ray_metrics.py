@@ -29,10 +29,11 @@ def exported():
 
 @pytest.fixture(scope="module")
 def traffic(base_url, script):
-    """A call inline, one of a worker, and a request for a model that there is not."""
+    """A call inline, one of a worker, one of nothing, and a page that there is not."""
     with openai.OpenAI(base_url=f"{base_url}/v1", api_key="none", max_retries=0) as client:
         ask(client, script(CALL, "It is 42."))
         ask(client, script(call("notes", text="Milk."), "Done."), tools=[NOTES])
+        ask(client, script(call("weather"), "Sorry."))
         with pytest.raises(openai.NotFoundError):
             client.models.retrieve("other/than/this")
 
@@ -80,6 +81,13 @@ def test_an_event_is_counted_once(page):
     notes = [s for s in samples if s.labels["deployment"] == "augmentation-notes"]
     assert {s.labels["outcome"] for s in notes} == {"succeeded"}
     assert all(s.value >= 1 for s in notes)
+
+
+def test_calls_of_what_is_not_there_are_counted_without_their_names(page):
+    _, _, samples = page["ray_infercept_calls"]
+    unknown = {s.labels["outcome"]: s.value for s in samples if s.labels["kind"] == "unknown"}
+    assert unknown["unknown_tool"] >= 1
+    assert "weather" not in {s.labels["kind"] for s in samples}
 
 
 def test_what_may_happen_stands_at_zero_before(page):
