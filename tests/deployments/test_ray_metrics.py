@@ -13,6 +13,7 @@ from tests.deployments.conftest import CALL, NOTES, PATIENCE_S, ask, call
 
 RAYS_LABELS = {
     *("Component", "JobId", "NodeAddress", "SessionName", "Version", "WorkerId"),
+    *("otel_scope_name", "otel_scope_schema_url", "otel_scope_version"),
     *("application", "deployment", "replica", "le"),
 }
 
