@@ -51,6 +51,8 @@ def make_engine(
     validate_parsed_serve_args(namespace)
     vllm_config = engine_args.create_engine_config(UsageContext.OPENAI_API_SERVER)
     use_intercept_scheduler(vllm_config)
+    if engine_args.disable_log_stats:
+        stat_loggers = ()  # vLLM would take them for a wish to have statistics all the same
     engine = InterceptLLM.from_vllm_config(
         vllm_config,
         usage_context=UsageContext.OPENAI_API_SERVER,
