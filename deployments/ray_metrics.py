@@ -22,7 +22,7 @@ class RayRegistry(MetricRegistry):
         common = {"name": metric.full_name, "description": metric.text, "tag_keys": keys}
         tags: dict[tuple[str, ...], dict[str, str]] = {}
         if metric.type == "counter":
-            put = partial(add, metrics.Counter(**common))
+            put = partial(grow, metrics.Counter(**common))
         elif metric.type == "gauge":
             put = partial(KEEPER.set, metrics.Gauge(**common))
         else:
@@ -37,7 +37,7 @@ class RayRegistry(MetricRegistry):
         return record
 
 
-def add(counter: Any, value: float, tags: dict[str, str]) -> None:
+def grow(counter: Any, value: float, tags: dict[str, str]) -> None:
     """Adds to a counter of Ray's, also nothing.
 
     Ray refuses that, but without a zero before it no rate sees the first event.

@@ -13,7 +13,7 @@ from vllm.v1.metrics.ray_wrappers import (
 )
 
 from deployments.gauge_keeper import KEEPER
-from deployments.ray_metrics import RayRegistry, add
+from deployments.ray_metrics import RayRegistry, grow
 from intercept_core.engine.metrics import InterceptMetrics
 from intercept_core.metrics.metric import Registries
 from intercept_core.metrics.prometheus import PrometheusRegistry
@@ -42,7 +42,7 @@ class _ZeroCounter(RayCounterWrapper):
 
     def inc(self, value: float = 1.0) -> None:
         if value or not self._begun:
-            add(self.metric, value, self._tags)
+            grow(self.metric, value, self._tags)
             self._begun = True
 
 
