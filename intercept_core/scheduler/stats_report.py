@@ -72,6 +72,7 @@ class StatsReporter:
     def _totals(self) -> dict[str, dict[str, float]]:
         telemetry = self._scheduler.telemetry
         iterations = self._scheduler.iterations
+        self._scheduler.device.settle()
         waste_block_s = {
             "preserved": telemetry.parked_block_s,
             "recompute": iterations.recompute_token_s / self._scheduler.block_size,
@@ -127,9 +128,9 @@ class StatsReporter:
         used = pool.num_gpu_blocks - 1 - free
         leaving = arriving = 0
         if (swapper := scheduler.swapper) is not None:
-            leaving = min(swapper.blocks_to_host, scheduler.parked.held_blocks)
+            leaving = min(swapper.blocks_to_host, len(scheduler.device.parked))
             arriving = sum(map(scheduler.device.occupied, swapper.returning))
-        preserved = scheduler.parked.held_blocks - leaving
+        preserved = len(scheduler.device.parked) - leaving
         cached = 0
         if scheduler.kv_cache_manager.enable_caching:
             # All blocks in use have a hash but the last of each context: counting those that

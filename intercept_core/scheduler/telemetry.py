@@ -83,7 +83,7 @@ class Telemetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeReport:
-    """What one interception meant for one request; rides on its next output.
+    """What one interception meant for one request.
 
     Attributes:
         kind: The augmentation; None if nobody has said.
