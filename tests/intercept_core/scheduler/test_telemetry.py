@@ -12,10 +12,10 @@ from script import random_ids
 from vllm.v1.engine import EngineCoreOutputs
 from vllm.v1.metrics.stats import SchedulerStats
 
+from intercept_core.metrics import catalogue
 from intercept_core.policy.adaptive import Adaptive
 from intercept_core.policy.base import Policy
 from intercept_core.policy.discard import Discard
-from intercept_core.metrics import catalogue
 from intercept_core.scheduler.control import handle
 from intercept_core.scheduler.stats_report import INTERVAL_S, StatsReporter, take_report
 
