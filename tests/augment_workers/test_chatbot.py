@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from calls import ENDS, lose_its_caller
 
 from augment_workers import chatbot
 from augment_workers.chatbot import Chatbot
@@ -94,16 +95,22 @@ async def test_answers_find_their_call(asked: Asked, call_of: Callable[..., Call
         assert isinstance(result, Result) and result.text == f"to {name}"
 
 
-async def test_the_deadline_ends_the_wait(asked: Asked, call_of: Callable[..., Call]) -> None:
-    task = await asked.ask(call_of(timeout_s=0.05))
-    *_, failed = await task
-    assert isinstance(failed, Failed)
-    assert (failed.code, failed.message) == ("deadline", "human did not answer within 0.05 s")
+@pytest.mark.parametrize("end", ENDS)
+async def test_a_question_that_nobody_waits_for_is_closed(
+    asked: Asked, call_of: Callable[..., Call], end: str
+) -> None:
+    await lose_its_caller(asked.chatbot, call_of(), end, asked.chatbot.questions)
     assert asked.chatbot.questions() == []
     assert asked.answer("a") == "unknown"
 
 
-async def test_a_caller_that_leaves_ends_the_wait(
+async def test_the_deadline_is_told(asked: Asked, call_of: Callable[..., Call]) -> None:
+    *_, failed = await (await asked.ask(call_of(timeout_s=0.05)))
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.message) == ("deadline", "human did not answer within 0.05 s")
+
+
+async def test_a_cancellation_by_message_ends_the_wait(
     asked: Asked, call_of: Callable[..., Call]
 ) -> None:
     task = await asked.ask(call_of())
