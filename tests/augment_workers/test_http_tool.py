@@ -182,6 +182,8 @@ async def test_without_a_caller_the_connection_is_closed(
     weather: Weather, url: str, end: str
 ) -> None:
     made = tool(f"{url}/hang")
+    weather.works.clear()
+    weather.left.clear()
     await lose_its_caller(made, make_call(), end, weather.works.is_set)
     assert await asyncio.to_thread(weather.left.wait, PATIENCE_S)
     await made.close()

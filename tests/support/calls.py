@@ -68,7 +68,7 @@ async def lose_its_caller(
     if end == "the deadline passes":
         call = replace(call, timeout_s=DEADLINE_S)
     work = asyncio.create_task(events_of(augmentation, call, leases=leases))
-    await until(lambda: at_work() or work.done())
+    await until(lambda: (leases.held and at_work()) or work.done())
     if end == "the caller leaves":
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
