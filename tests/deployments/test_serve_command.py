@@ -114,7 +114,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
-    """One that is left alone, one that is interrupted; at the same time, as they mostly wait."""
+    """One left alone and one interrupted, at the same time: they mostly wait."""
     alone = Served(tmp_path_factory.mktemp("alone"))
     interrupted = Served(tmp_path_factory.mktemp("interrupted"), interrupt_at="waiting for")
     yield alone, interrupted
