@@ -140,11 +140,11 @@ async def test_calls_that_come_together_are_drawn_together(image, model):
 
 @pytest.mark.parametrize("end", ENDS)
 async def test_the_loop_stops_when_its_calls_are_gone(store, end):
-    model = Watched(DiffusionSettings(steps=1000))
+    model = Watched(DiffusionSettings(steps=900))
     image = Image(store, load=lambda _: model)
     await lose_its_caller(image, call("a red circle"), end, lambda: model.steps)
     assert await asyncio.to_thread(model.abandoned.wait, PATIENCE_S)
-    assert model.steps < 1000
+    assert model.steps < 900
     await image.close()
 
 
