@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments import exit_codes
 from deployments.deploy_file import DeployFile, DeployFileError, load_deploy_file
 from deployments.endpoint import Endpoint, EndpointTakenError
 from deployments.examples import example_commands
@@ -30,7 +31,7 @@ class ServeOptions:
         host: Address to listen on; None for the file's.
         port: TCP port to listen on; None for the file's.
         address: A running Ray to deploy on; None to start one.
-        blocking: Whether to stay up until Ctrl-C.
+        blocking: Whether to stay up until Ctrl-C; if not, ``address`` must be given.
     """
 
     config: Path
@@ -42,16 +43,14 @@ class ServeOptions:
 
 def serve_command(options: ServeOptions) -> int:
     """Serves until Ctrl-C or SIGTERM; returns the exit code of the program."""
-    if not options.blocking and options.address is None:
-        return _fail("--no-blocking needs --address: a Ray of our own ends with this program")
     try:
-        with stopped_by_signals():
-            _serve(options, Progress())
+        with stopped_by_signals(), Progress() as progress:
+            _serve(options, progress)
     except Stopped:
-        return 0
+        return exit_codes.DONE
     except (DeployFileError, EndpointTakenError, StartError, ConnectionError) as error:
         return _fail(str(error))
-    return 0
+    return exit_codes.DONE
 
 
 def _serve(options: ServeOptions, progress: Progress) -> None:
@@ -85,6 +84,7 @@ def _server(
 
 def _announce(file: DeployFile, endpoint: Endpoint, progress: Progress) -> None:
     progress.step("ready; Ctrl-C stops it")
+    progress.rest()
     for prefix, config in file.applications.items():
         url = endpoint.url + prefix.rstrip("/")
         print(f"\n{config.public_name} at {url}/v1. Try:\n")
@@ -95,4 +95,4 @@ def _announce(file: DeployFile, endpoint: Endpoint, progress: Progress) -> None:
 
 def _fail(message: str) -> int:
     print(f"infercept: {message}", file=sys.stderr)
-    return 1
+    return exit_codes.FAILED
