@@ -61,8 +61,9 @@ def policies_command(*, as_json: bool = False) -> int:
     console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(_table(cards))
     console.print(
-        "In the YAML: scheduler.policy and scheduler.policy_options. Your own: package.module:Class "
-        "(docs/policies.md). Compare them: infercept simulate, infercept bench policies.",
+        "In the YAML: scheduler.policy and scheduler.policy_options\n"
+        "Your own: package.module:Class (docs/policies.md)\n"
+        "Compare them: infercept simulate, infercept bench policies",
         style="dim",
         highlight=False,
     )

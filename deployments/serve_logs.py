@@ -1,4 +1,4 @@
-"""Has a replica's log lines, ours and those of this project's libraries, reach Ray Serve's log."""
+"""Has log lines of this project's libraries reach Ray Serve's log of a replica."""
 
 import logging
 from collections.abc import Iterator

@@ -9,7 +9,7 @@ import typer
 
 from deployments import direct_ingress
 from deployments.cli import experiments
-from deployments.cli.help_page import DEMO, SERVING, TUNING, page
+from deployments.cli.help_page import DEMO, SERVING, TUNING, flowing, page
 
 app = typer.Typer(
     help="Serves language models that call tools: InferCept on vLLM and Ray Serve.",
@@ -18,7 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=page("infercept serve configs/demo.yaml", "infercept COMMAND --help"),
+    epilog=page("infercept serve configs/demo.yaml", "infercept COMMAND --help")
+    + "\n\nWhat exit codes mean: docs/cli.md",
 )
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -84,7 +85,7 @@ def _common(
     epilog=page(
         "infercept serve configs/demo.yaml",
         "infercept serve configs/tiny.yaml --port 8123",
-        "infercept serve configs/vicuna-13b-2xa100.yaml --address auto --no-blocking",
+        "infercept serve configs/demo.yaml --address auto --no-blocking",
         codes={0: "stopped by Ctrl-C or SIGTERM", 1: "it did not start"},
     ),
 )
@@ -179,7 +180,7 @@ def doctor(
     port: Port = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check whether this machine can serve a YAML file, and say what to do.
+    """Check this machine against a YAML file, and say what to do.
 
     Looks at versions, the plugin's fit to vLLM, memory, ports, cores, GPUs, models, and what
     the augmentations need. Starts nothing and changes nothing.
@@ -239,9 +240,7 @@ def chat(
     """
     from deployments.terminal.chat_command import ChatOptions, chat_command
 
-    options = ChatOptions(
-        url, message, tools, model, system, max_tokens, temperature, api_key
-    )
+    options = ChatOptions(url, message, tools, model, system, max_tokens, temperature, api_key)
     raise typer.Exit(chat_command(options))
 
 
@@ -262,7 +261,9 @@ def demo(
     url: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="A running server.", show_default="starts one for the time being"
+            metavar="URL",
+            help="A running server.",
+            show_default="starts one for the time being",
         ),
     ] = None,
     config: Annotated[
@@ -334,10 +335,12 @@ def profile(
     epilog=page("infercept policies", "infercept policies --json | jq '.[].name'"),
 )
 def policies(as_json: AsJson = False) -> None:
-    """List what can decide about waiting contexts, and the options of each."""
+    """List what can decide about waiting contexts, with options."""
     from deployments.policies_command import policies_command
 
     raise typer.Exit(policies_command(as_json=as_json))
 
 
 experiments.add_to(app)
+for _command in app.registered_commands:
+    _command.help = flowing(_command.callback)

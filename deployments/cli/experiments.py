@@ -7,7 +7,7 @@ its own, which get the rest of the command line as it is.
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,10 +17,10 @@ from rich.markup import escape
 from deployments.cli.help_page import TUNING, page
 
 BENCHMARKS = {
-    "policies": "Every policy and vLLM's own scheduler on a real engine beyond saturation.",
-    "blocking": "What moving and recomputing contexts costs the requests that run.",
+    "policies": "Every policy and vLLM's own scheduler on a real engine.",
+    "blocking": "What moving and recomputing contexts costs other requests.",
     "policy_cost": "What policy and park table take of an iteration.",
-    "augmentations": "Calls of each kind beside the paper's, and what the way there adds.",
+    "augmentations": "Calls of each kind, and what the way there and back adds.",
     "parked": "A new request among parked ones.",
     "overhead": "Plain requests, against vLLM's own server.",
 }
@@ -38,7 +38,9 @@ _SIMULATE_EXAMPLES = page(
 
 def _bench_examples() -> str:
     width = max(map(len, BENCHMARKS))
-    listed = [f"  [green]{name:<{width}}[/green]  {escape(what)}" for name, what in BENCHMARKS.items()]
+    listed = [
+        f"  [green]{name:<{width}}[/green]  {escape(what)}" for name, what in BENCHMARKS.items()
+    ]
     examples = page(
         "infercept bench policies --rate 12 --repeats 1",
         "infercept bench overhead --help",
@@ -56,7 +58,7 @@ class Runner:
         load: Imports a module.
     """
 
-    become: Callable[[str, Sequence[str]], Any] = os.execv
+    become: Callable[[str, list[str]], Any] = os.execv
     load: Callable[[str], Any] = importlib.import_module
 
 
@@ -74,9 +76,9 @@ def add_to(app: typer.Typer) -> None:
 
 def simulate(
     context: typer.Context,
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[OPTIONS]")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="OPTIONS")] = None,
 ) -> None:
-    """Compare policies on the production scheduler under a virtual clock."""
+    """Compare policies under a virtual clock, on the production scheduler."""
     runner = context.obj or Runner()
     command = runner.load("loadtest.simulator.command")
     raise typer.Exit(command.main(arguments or []))
@@ -87,7 +89,7 @@ def bench(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Which; see below.")],
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[OPTIONS]", help="Its own; --help behind NAME lists them."),
+        typer.Argument(metavar="OPTIONS", help="Its own; --help behind NAME lists them."),
     ] = None,
 ) -> None:
     """Run a benchmark by name."""

@@ -1,6 +1,8 @@
 """The end of a command's help: examples, and what its exit codes mean."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from rich.markup import escape
 
@@ -11,6 +13,12 @@ DEMO = "Talk to a model"
 TUNING = "Policies and measurements"
 
 _ALWAYS = {exit_codes.WRONG_USAGE: "wrong usage"}
+
+
+def flowing(function: Callable[..., Any] | None) -> str:
+    """A docstring whose paragraphs are lines, for a terminal of any width to break."""
+    text = (inspect.getdoc(function) if function else None) or ""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 def page(*examples: str, codes: Mapping[int, str] | None = None) -> str:

@@ -28,7 +28,9 @@ class Check:
     run: Callable[[], Finding]
 
 
-def checks(path: Path, file: DeployFile, endpoint: Endpoint, machine: Machine) -> Iterator[Check]:
+def checks(
+    path: Path, file: DeployFile, endpoint: Endpoint, machine: Machine
+) -> Iterator[Check]:
     """The checks for a file on a machine."""
     packages = versions.installed()
     needs = Needs.of(path, file)

@@ -61,7 +61,7 @@ class Machine:
     def here(cls) -> "Machine":
         """This one."""
         pinned, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-        files, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
         return cls(
             cores=min(len(os.sched_getaffinity(0)), _container_cores(CPU_MAX)),
             available_bytes=available_bytes(),

@@ -62,7 +62,9 @@ def check_cores(machine: Machine, needs: Needs) -> Finding:
 def check_open_files(machine: Machine, needs: Needs) -> Finding:
     """Whether all requests that may be held can be connected."""
     wanted = FILES_BESIDE + FILES_PER_REQUEST * needs.requests
-    found = f"{machine.open_files:,} at a time, about {wanted:,} for {needs.requests:,} requests"
+    found = (
+        f"{machine.open_files:,} at a time, about {wanted:,} for {needs.requests:,} requests"
+    )
     if machine.open_files < wanted:
         return warn("open files", found, f"ulimit -n {wanted}, or lower max_ongoing_requests")
     return ok("open files", found)

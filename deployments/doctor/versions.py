@@ -72,7 +72,9 @@ def check_packages(packages: Installed, lock: Path | None) -> Finding:
         remedy = f"make environment ENGINE={lock.stem}"
         return fail("packages", f"missing of {lock.name}: {_some(missing)}", remedy)
     if other:
-        return warn("packages", _some(other), f"make clean; make environment ENGINE={lock.stem}")
+        return warn(
+            "packages", _some(other), f"make clean; make environment ENGINE={lock.stem}"
+        )
     return ok("packages", f"all {pinned} as in requirements/{lock.name}")
 
 

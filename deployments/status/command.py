@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -114,7 +114,7 @@ def _screens(
     statuses: list[ServerStatus], options: StatusOptions, before: dict[str, ServerStatus]
 ) -> Group:
     where = options.url if options.address is None else f"Ray at {options.address}"
-    shown = []
+    shown: list[RenderableType] = []
     for status in statuses:
         shown += [screen(status, before.get(status.application), where), Text()]
     return Group(*shown)

@@ -33,4 +33,6 @@ def count(number: int, noun: str) -> str:
 
 
 def _three_digits(number: float) -> str:
-    return f"{number:.2f}" if number < 10 else f"{number:.1f}" if number < 100 else f"{number:.0f}"
+    return (
+        f"{number:.2f}" if number < 10 else f"{number:.1f}" if number < 100 else f"{number:.0f}"
+    )

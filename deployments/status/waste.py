@@ -20,7 +20,9 @@ def between(before: ServerStatus, after: ServerStatus) -> Rates:
     return _sum([_grown(earlier.get(engine.replica), engine) for engine in after.engines])
 
 
-def _grown(before: EngineStatus | None, after: EngineStatus) -> tuple[Mapping[str, float], float]:
+def _grown(
+    before: EngineStatus | None, after: EngineStatus
+) -> tuple[Mapping[str, float], float]:
     if before is None or before.uptime_s >= after.uptime_s:  # it has started anew
         return after.waste_byte_seconds, after.uptime_s
     grown = {

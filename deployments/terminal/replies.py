@@ -10,7 +10,7 @@ ANSWER_TIMEOUT_S = 30.0
 def send_reply(
     url: str, interception_id: str, text: str, headers: Mapping[str, str] | None = None
 ) -> str | None:
-    """Answers an interception of the server at ``url``; returns what went wrong, if anything."""
+    """Answers an interception of the server at ``url``; returns what went wrong, if so."""
     path = f"{url.rstrip('/')}/v1/interceptions/{interception_id}"
     try:
         response = httpx.post(

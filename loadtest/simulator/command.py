@@ -92,8 +92,14 @@ def _each(args: argparse.Namespace, run: Callable[[str], Result]) -> Iterator[Re
 def _announced(policies: Sequence[str], results: Iterator[Result]) -> Iterator[Result]:
     """The results as they come, under a bar, which a terminal shows."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
-    from rich.progress import TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
     console = Console(stderr=True)
     columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -60,7 +60,9 @@ def test_without_the_lock_no_driver_is_asked_for(needs, tmp_path):
 
 
 def test_the_tables_of_nvidia_smi():
-    listed = "NVIDIA A100-SXM4-80GB, 81920, 580.95.05\nNVIDIA A100-SXM4-40GB, 40960, 580.95.05\n"
+    listed = (
+        "NVIDIA A100-SXM4-80GB, 81920, 580.95.05\nNVIDIA A100-SXM4-40GB, 40960, 580.95.05\n"
+    )
     topology = "        GPU0    GPU1\nGPU0     X      NV12\n"
     gpus = read_gpus(listed, topology)
     assert gpus.names == ("NVIDIA A100-SXM4-80GB", "NVIDIA A100-SXM4-40GB")

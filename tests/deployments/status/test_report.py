@@ -46,4 +46,6 @@ def test_totals_and_levels_are_taken_over():
 
 def test_without_a_host_pool_there_are_no_blocks_of_it():
     levels = {"device_blocks": {"free": 7}}
-    assert EngineStatus.of(snapshot(levels=levels), replica="r", uptime_s=1.0).host_blocks is None
+    assert (
+        EngineStatus.of(snapshot(levels=levels), replica="r", uptime_s=1.0).host_blocks is None
+    )

@@ -37,7 +37,9 @@ def test_a_screen_says_what_an_operator_asks(engine, server):
 def test_a_second_look_also_says_what_was_wasted_since(engine, server):
     before = server(engine(uptime_s=100.0))
     after = server(
-        engine(uptime_s=102.0, waste_byte_seconds={"preserved": 201.0 * 2**30, "recompute": 0.0})
+        engine(
+            uptime_s=102.0, waste_byte_seconds={"preserved": 201.0 * 2**30, "recompute": 0.0}
+        )
     )
     text = shown(after, before)
     assert "since the last look" in text

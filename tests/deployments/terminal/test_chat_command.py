@@ -61,7 +61,8 @@ def test_what_was_said_goes_along_under_one_session(url, scripted):
 
 
 @pytest.mark.parametrize(
-    ("tools", "header"), [("all", "all"), ("calculator,image", "calculator,image"), ("none", None)]
+    ("tools", "header"),
+    [("all", "all"), ("calculator,image", "calculator,image"), ("none", None)],
 )
 def test_which_tools_the_model_may_call(url, scripted, tools, header):
     scripted.turns = [[said("Hi."), used(2)]]
@@ -74,8 +75,10 @@ def test_which_tools_the_model_may_call(url, scripted, tools, header):
 def test_what_the_model_asks_is_answered_with_the_next_line(url, scripted):
     asked = told("running", **ASKS)
     scripted.turns = [
-        [asked, WAIT, told("running", fraction=0.5, **ASKS), told("succeeded", **ASKS)]
-        + [said("Tea, then."), used(9)],
+        [
+            *(asked, WAIT, told("running", fraction=0.5, **ASKS)),
+            *(told("succeeded", **ASKS), said("Tea, then."), used(9)),
+        ],
         [said("Bye."), used(2)],
     ]
     code, text = chat(url, "Ask me.\nTea, please.\nGood bye.\n")

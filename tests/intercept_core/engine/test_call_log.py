@@ -35,7 +35,8 @@ def lines(caplog):
 
 
 def pause():
-    return Pause(InterceptionChannel(), 30, CallLog("chatcmpl-1", "session-1"), clock=lambda: 1.0)
+    log = CallLog("chatcmpl-1", "session-1")
+    return Pause(InterceptionChannel(), 30, log, clock=lambda: 1.0)
 
 
 CALL = ToolCall("calculator", {"expression": SECRET})
