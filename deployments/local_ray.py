@@ -1,5 +1,6 @@
 """A Ray on this machine that leaves nothing behind."""
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -42,7 +43,10 @@ def local_ray() -> Iterator[None]:
         object_store_memory=OBJECT_STORE_BYTES,
         include_dashboard=False,
         log_to_driver=False,
+        logging_level=logging.WARNING,  # what it does is told by whoever asked for it
     )
+    # At the import, Serve's logger has been set to tell that it started.
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     try:
         with stopped_by_signals():  # Ray has just put its own handlers there
             yield

@@ -11,12 +11,12 @@ from deployments.deploy_file import DeployFile
 from deployments.models import CATALOG
 
 GIB = 2**30
-ENGINE_BYTES = 1 * GIB
-"""An engine's process without weights and cache: vLLM, torch and what they load."""
+ENGINE_BYTES = 3 * GIB // 2
+"""An engine's two processes without weights and cache: vLLM, torch and what they load."""
 WORKER_BYTES = GIB // 4
 """A worker of an augmentation."""
-SERVER_BYTES = GIB // 2
-"""Ray, Serve's controller and the proxy."""
+SERVER_BYTES = 5 * GIB // 4
+"""The processes of Ray, of Serve and of the command."""
 CPU_CACHE = "VLLM_CPU_KVCACHE_SPACE"
 WEIGHTS = (".safetensors", ".bin", ".pt", ".gguf")
 

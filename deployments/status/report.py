@@ -43,7 +43,8 @@ class EngineStatus(BaseModel):
             without a pool.
         intercepted: Interceptions since the start.
         resumed: Those that are over, by what had become of their contexts.
-        waste_byte_seconds: Memory held for nothing since the start, by cause.
+        waste_byte_seconds: Memory held for nothing since the start, by cause, until now: the
+            contexts that still wait are in it.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -64,6 +65,8 @@ class EngineStatus(BaseModel):
     def of(cls, snapshot: Mapping[str, Any], *, replica: str, uptime_s: float) -> Self:
         """From what the engine says of itself."""
         totals, levels = snapshot["totals"], snapshot["levels"]
+        waste = dict(totals["waste_byte_seconds"])
+        waste["preserved"] += snapshot["held_byte_seconds"]
         host = levels.get("host_blocks")
         return cls(
             replica=replica,
@@ -76,7 +79,7 @@ class EngineStatus(BaseModel):
             host_blocks=host,
             intercepted=int(totals["parks"][""]),
             resumed={context: int(n) for context, n in totals["resumes"].items()},
-            waste_byte_seconds=totals["waste_byte_seconds"],
+            waste_byte_seconds=waste,
         )
 
     @property

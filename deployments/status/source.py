@@ -1,16 +1,21 @@
 """Where ``infercept status`` gets reports from."""
 
+import logging
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 import httpx
 from pydantic import ValidationError
+from rich.console import Console
 
 from deployments.status.report import ServerStatus
 
 TIMEOUT_S = 15.0
 """Longer than a replica waits for the others."""
+
+CONNECT_TIMEOUT_S = 5.0
 
 PATH = "/v1/status"
 
@@ -100,6 +105,21 @@ class RaySource:
         return [one.result(timeout_s=TIMEOUT_S) for one in asked]
 
 
+def _look_for(address: str) -> None:
+    """Ray itself tries for minutes.
+
+    Raises:
+        NoServerError: if nobody listens at an address that has a port.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "//" in host:
+        return
+    try:
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise NoServerError(f"no Ray at {address}: {error}") from None
+
+
 @contextmanager
 def http_source(url: str, api_key: str | None = None) -> Iterator[Source]:
     """The server at ``url``."""
@@ -117,12 +137,21 @@ def ray_source(address: str) -> Iterator[Source]:
     Raises:
         NoServerError: if there is none.
     """
-    import ray
+    _look_for(address)
+    with Console(stderr=True).status(f"joining the Ray at {address}"):
+        import ray
+        from ray import serve  # noqa: F401  # sets up the logger that is silenced here
 
-    try:
-        ray.init(address=address, namespace="serve", log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, ValueError) as error:
-        raise NoServerError(f"no Ray at {address}: {error}") from None
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
+        try:
+            ray.init(
+                address=address,
+                namespace="serve",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        except (ConnectionError, ValueError) as error:
+            raise NoServerError(f"no Ray at {address}: {error}") from None
     try:
         yield RaySource()
     finally:

@@ -6,7 +6,7 @@ _SIZES = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 def size(size_bytes: float) -> str:
     """Three digits and a unit, e.g. ``1.21 GiB``."""
     for unit_bytes, unit in _SIZES:
-        if size_bytes >= unit_bytes:
+        if size_bytes >= 0.9995 * unit_bytes:  # of which three digits are all of it
             return f"{_three_digits(size_bytes / unit_bytes)} {unit}"
     return f"{size_bytes:.0f} B"
 

@@ -10,7 +10,7 @@ from deployments.status import waste
 from deployments.status.report import DeploymentStatus, EngineStatus, ServerStatus
 from deployments.status.units import count, duration, size
 
-BAR_CELLS = 32
+BAR_CELLS = 24
 
 STYLES = {
     "running": "green",
@@ -76,6 +76,8 @@ def _engine(engine: EngineStatus) -> Group:
         f" · {count(engine.intercepted, 'interception')} since the start",
     )
     memory = Table.grid(padding=(0, 2))
+    for _ in range(3):  # what is left of a narrow terminal is the legend's
+        memory.add_column(no_wrap=True)
     memory.add_row("  device", *_memory(engine.device_blocks, engine.block_bytes))
     if engine.host_blocks is not None:
         memory.add_row("  host", *_memory(engine.host_blocks, engine.block_bytes))
@@ -91,12 +93,18 @@ def _memory(blocks: Mapping[str, int], block_bytes: int) -> tuple[RenderableType
     total = sum(blocks.values())
     states = [state for state in STYLES if state in blocks]
     legend = Text(" · ").join(
-        Text.assemble((state, STYLES[state]), f" {size(blocks[state] * block_bytes)}")
+        Text.assemble(
+            (state, STYLES[state]), f"\N{NO-BREAK SPACE}{_whole(blocks[state] * block_bytes)}"
+        )
         for state in states
         if blocks[state] or state == "free"
     )
     whole = Text(size(total * block_bytes), justify="right")
     return bar({state: blocks[state] for state in states}), whole, legend
+
+
+def _whole(size_bytes: int) -> str:
+    return size(size_bytes).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def bar(shares: Mapping[str, int], cells: int = BAR_CELLS) -> Text:

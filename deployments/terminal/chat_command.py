@@ -10,11 +10,12 @@ from rich.console import Console
 
 from deployments import exit_codes
 from deployments.terminal.chat_session import REQUEST_TIMEOUT_S, ChatSession, NothingSaidError
-from deployments.terminal.lines import Lines, standard_input
+from deployments.terminal.lines import Lines, Typed, standard_input
 from deployments.terminal.stream_view import INDENT, StreamView
 
 NEW = "/new"
-_GREETING = f"Ctrl-C stops an answer, {NEW} forgets what was said, Ctrl-D leaves"
+_LEAVES = "Ctrl-D leaves"
+_GREETING = f"Ctrl-C stops an answer, {NEW} forgets what was said, {_LEAVES}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,10 @@ def _all(session: ChatSession, view: StreamView, lines: Lines) -> int:
         try:
             text = lines.next("\nyou> ")
         except KeyboardInterrupt:
-            print(flush=True)
-            return worst
+            if not isinstance(lines, Typed):
+                return exit_codes.INTERRUPTED
+            view.note(f"nothing is under way; {_LEAVES}")
+            continue
         if text is None:
             return worst
         if text == NEW:
@@ -129,12 +132,16 @@ def _message(error: openai.APIStatusError) -> str:
     return str(body.get("message", error)) if isinstance(body, dict) else str(error)
 
 
+def _short(error: Exception) -> str:
+    return str(error).rstrip(".").lower() or type(error).__name__
+
+
 def _no_server(url: str, error: Exception) -> int:
     if isinstance(error, openai.AuthenticationError):
         why = f"the server at {url} wants an API key: set INFERCEPT_API_KEY"
     else:
         why = (
-            f"no server answers at {url} ({error or type(error).__name__}); start one with "
+            f"no server answers at {url} ({_short(error)}); start one with "
             "`infercept serve configs/demo.yaml`, or give its --url"
         )
     print(f"infercept: {why}", file=sys.stderr)

@@ -69,6 +69,12 @@ def test_nobody_answers(capsys):
     assert "infercept serve configs/demo.yaml" in error
 
 
+def test_no_ray_is_told_at_once(capsys):
+    code = status_command(StatusOptions(URL, address="127.0.0.1:9"))
+    assert code == exit_codes.NO_SERVER
+    assert "no Ray at 127.0.0.1:9: " in capsys.readouterr().err
+
+
 def answering(status, text="", **fields):
     transport = httpx.MockTransport(lambda request: httpx.Response(status, text=text, **fields))
     return HttpSource(URL, transport=transport)

@@ -14,6 +14,7 @@ def snapshot(**changes):
         "waiting": 1,
         "parked": PARKED,
         "block_bytes": 1024,
+        "held_byte_seconds": 2.5,
         "totals": {
             "parks": {"": 12},
             "resumes": {"preserved": 5, "swapped": 2, "discarded": 1},
@@ -40,6 +41,7 @@ def test_totals_and_levels_are_taken_over():
     status = EngineStatus.of(snapshot(), replica="r", uptime_s=5.0)
     assert status.intercepted == 12
     assert status.resumed == {"preserved": 5, "swapped": 2, "discarded": 1}
+    assert status.waste_byte_seconds == {"preserved": 12.5}
     assert status.host_blocks == {"swapped": 1, "swapping": 0, "free": 9}
     assert EngineStatus.model_validate_json(status.model_dump_json()) == status
 

@@ -11,6 +11,7 @@ from deployments.status.units import count, duration, size
         (1536, "1.50 KiB"),
         (45 * 2**20, "45.0 MiB"),
         (1.21 * 2**30, "1.21 GiB"),
+        (2**30 - 2**19, "1.00 GiB"),
         (640 * 2**30, "640 GiB"),
     ],
 )

@@ -8,7 +8,7 @@ from deployments.status.view import bar, screen
 def shown(*arguments):
     file = io.StringIO()
     Console(file=file, width=140).print(screen(*arguments))
-    return file.getvalue()
+    return file.getvalue().replace("\N{NO-BREAK SPACE}", " ")
 
 
 def line_with(text, *parts):

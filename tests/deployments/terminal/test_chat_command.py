@@ -4,7 +4,7 @@ import pytest
 
 from deployments import exit_codes
 from deployments.terminal.chat_command import ChatOptions, chat_command
-from deployments.terminal.lines import Piped
+from deployments.terminal.lines import Piped, Typed
 from tests.deployments.terminal.conftest import WAIT, said, told, used
 
 CALCULATION = [
@@ -122,6 +122,42 @@ def test_one_answer_of_several_is_missing(url, scripted):
     assert code == exit_codes.FAILED
     assert "it broke" in text
     assert "/new begins another" in text
+
+
+class Interrupted(Typed):
+    """Somebody who presses Ctrl-C, then says something, then leaves."""
+
+    def __init__(self, *said):
+        presses = iter(said)
+
+        def read(prompt):
+            said = next(presses)
+            if isinstance(said, type):
+                raise said
+            return said
+
+        super().__init__(read, color=False)
+
+
+def test_ctrl_c_where_nothing_is_under_way_does_not_lose_the_conversation(url, scripted):
+    scripted.turns = [[said("Hi."), used(2)]]
+    lines = Interrupted(KeyboardInterrupt, "Hello!", EOFError)
+    output = io.StringIO()
+    assert chat_command(ChatOptions(url), lines, output) == exit_codes.DONE
+    assert "nothing is under way; Ctrl-D leaves" in output.getvalue()
+    assert len(scripted.requests) == 1
+
+
+def test_ctrl_c_stops_an_answer_of_which_nothing_is_kept(url, scripted):
+    scripted.turns = [
+        [said("Well. "), told("running", **ASKS), WAIT],
+        [said("Hi."), used(2)],
+    ]
+    lines = Interrupted("Ask me.", KeyboardInterrupt, "Hello!", EOFError)
+    output = io.StringIO()
+    assert chat_command(ChatOptions(url), lines, output) == exit_codes.DONE
+    assert "stopped; nothing of it is kept" in output.getvalue()
+    assert [m["content"] for m in scripted.requests[1][0]["messages"]] == ["Hello!"]
 
 
 def test_no_server(capsys):
