@@ -4,7 +4,7 @@ from deployments.doctor.finding import Finding, fail, ok, warn
 from deployments.doctor.machine import Machine
 from deployments.doctor.needs import GIB, Needs
 from deployments.local_ray import OBJECT_STORE_BYTES
-from deployments.status.units import size
+from deployments.status.units import count, size
 
 TENSOR_SHARE_BYTES = GIB
 """Shared memory for each process of a tensor parallel engine."""
@@ -81,5 +81,7 @@ def check_engines(machine: Machine) -> Finding:
             f"kill {' '.join(str(engine.pid) for engine in orphans)}",
         )
     if machine.engines:
-        return ok("leftovers", f"none; {len(machine.engines)} engine processes serve here now")
+        return ok(
+            "leftovers", f"none; {count(len(machine.engines), 'process')} of engines at work"
+        )
     return ok("leftovers", "no engine runs here")

@@ -51,7 +51,8 @@ def check_port(endpoint: Endpoint, source: Source) -> Finding:
         except (NoServerError, RuntimeError):
             message, _, remedy = str(error).partition("; ")
             return fail("port", message, remedy or "choose another with --port")
-        return ok("port", f"{endpoint.url} serves {models} already")
+        note = "a second server needs another: --port"
+        return ok("port", f"{endpoint.url} serves {models} already", note)
     return ok("port", f"{endpoint.port} on {endpoint.host} is free")
 
 

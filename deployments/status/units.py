@@ -29,7 +29,8 @@ def duration(seconds: float) -> str:
 
 def count(number: int, noun: str) -> str:
     """A number with its noun in the right form."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def _three_digits(number: float) -> str:

@@ -1,5 +1,6 @@
 import json
 import socket
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,6 +32,16 @@ def test_a_port_that_another_program_has(taken):
     assert finding.state == "fail"
     assert "taken by another program" in finding.found
     assert "--port" in finding.remedy
+
+
+class Somebody:
+    def fetch(self):
+        return [SimpleNamespace(model="tiny-tools")]
+
+
+def test_a_port_where_this_project_serves_already(taken):
+    finding = serving.check_port(taken, Somebody())
+    assert (finding.state, finding.found) == ("ok", f"{taken.url} serves tiny-tools already")
 
 
 def config(model, **fields):

@@ -39,3 +39,4 @@ def test_durations(seconds, text):
 def test_counts():
     assert count(1, "engine") == "1 engine"
     assert count(1200, "engine") == "1,200 engines"
+    assert count(2, "process") == "2 processes"
