@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from ray import serve
@@ -29,14 +30,23 @@ class StatusCollector:
         config: The application's configuration.
         application: Its name.
         handle: All replicas.
+        controller: Asks Ray Serve's controller, and waits for it.
+        timeout_s: Seconds that all of them have.
     """
 
     def __init__(
-        self, config: ServeConfig, application: str, handle: DeploymentHandle[Any]
+        self,
+        config: ServeConfig,
+        application: str,
+        handle: DeploymentHandle[Any],
+        controller: Callable[[], ServeStatus] = serve.status,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._config = config
         self._application = application
         self._handle = handle
+        self._controller = controller
+        self._timeout_s = timeout_s
 
     @classmethod
     def here(cls, config: ServeConfig) -> "StatusCollector":
@@ -60,7 +70,7 @@ class StatusCollector:
 
     async def _engines(self) -> list[Any]:
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 response = self._handle.broadcast(METHOD)
                 return list(await response.results_async(return_exceptions=True))
         except Exception as error:
@@ -69,9 +79,8 @@ class StatusCollector:
 
     async def _deployments(self) -> list[DeploymentStatus]:
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                # Waits for the controller.
-                found = await asyncio.to_thread(serve.status)
+            async with asyncio.timeout(self._timeout_s):
+                found = await asyncio.to_thread(self._controller)
         except Exception as error:
             logger.warning("no status of the deployments: %r", error)
             return []
