@@ -10,6 +10,7 @@ import typer
 from deployments import direct_ingress
 from deployments.cli import experiments
 from deployments.cli.help_page import DEMO, SERVING, TUNING, flowing, page
+from deployments.cli.loading import loading
 
 app = typer.Typer(
     help="Serves language models that call tools: InferCept on vLLM and Ray Serve.",
@@ -117,7 +118,8 @@ def serve(
         )
     direct_ingress.enable()
     # Imported late, here and below: Ray takes seconds, and --help should not.
-    from deployments.serve_command import ServeOptions, serve_command
+    with loading():
+        from deployments.serve_command import ServeOptions, serve_command
 
     raise typer.Exit(serve_command(ServeOptions(config, host, port, address, blocking)))
 
@@ -156,7 +158,8 @@ def status(
 
     All replicas of the deployment are asked, whichever of them takes the request.
     """
-    from deployments.status.command import StatusOptions, status_command
+    with loading():
+        from deployments.status.command import StatusOptions, status_command
 
     raise typer.Exit(status_command(StatusOptions(url, address, watch, api_key, as_json)))
 
@@ -185,7 +188,8 @@ def doctor(
     Looks at versions, the plugin's fit to vLLM, memory, ports, cores, GPUs, models, and what
     the augmentations need. Starts nothing and changes nothing.
     """
-    from deployments.doctor.command import doctor_command
+    with loading():
+        from deployments.doctor.command import doctor_command
 
     raise typer.Exit(doctor_command(config, port=port, as_json=as_json))
 
@@ -238,7 +242,8 @@ def chat(
     goes there too if that is a terminal, else to standard error. What the model asks you is
     answered with the next line.
     """
-    from deployments.terminal.chat_command import ChatOptions, chat_command
+    with loading():
+        from deployments.terminal.chat_command import ChatOptions, chat_command
 
     options = ChatOptions(url, message, tools, model, system, max_tokens, temperature, api_key)
     raise typer.Exit(chat_command(options))
@@ -284,7 +289,8 @@ def demo(
     made. What the model asks in a chat is answered at the terminal.
     """
     direct_ingress.enable()
-    from deployments.demo import demo_command
+    with loading():
+        from deployments.demo import demo_command
 
     raise typer.Exit(demo_command(url=url, config=config, types=typing))
 
@@ -325,7 +331,8 @@ def profile(
     scheduler starts (scheduler.profile in the YAML). Let nothing else run meanwhile.
     """
     direct_ingress.enable()
-    from deployments.profile_command import ProfileOptions, profile_command
+    with loading():
+        from deployments.profile_command import ProfileOptions, profile_command
 
     raise typer.Exit(profile_command(ProfileOptions(config, output, plot, quick)))
 

@@ -54,7 +54,6 @@ class CallLog:
             "seconds": round(interception.seconds, 6),
             "context_tokens": interception.context_tokens,
         }
-        outcome = fields.get("outcome") or fields.get("disposition") or ""
-        logger.info(
-            "%s: %s %s %s", message, interception.kind, interception.id, outcome, extra=fields
-        )
+        outcome = fields.get("outcome") or fields.get("disposition")
+        facts = [interception.kind, interception.id, *([outcome] if outcome else [])]
+        logger.info("%s: %s", message, " ".join(map(str, facts)), extra=fields)

@@ -54,7 +54,8 @@ async def test_lines_have_ids_and_outcomes_as_fields(lines):
     for line in (started, ended, resumed):
         assert ids.items() <= line.items()
         assert SECRET not in json.dumps(line)
-    assert started["message"] == "interception started: calculator call-1 "
+    assert started["message"] == "interception started: calculator call-1"
+    assert ended["message"] == "interception ended: calculator call-1 succeeded"
     assert ended["outcome"] == "succeeded"
     assert resumed["disposition"] == "discarded"
     assert (resumed["recomputed_tokens"], resumed["result_tokens"]) == (30, 5)
