@@ -10,7 +10,7 @@ from deployments.cli.loading import loading
 def test_only_a_terminal_sees_it_and_keeps_nothing(terminal):
     file = io.StringIO()
     with loading(Console(file=file, force_terminal=terminal)):
-        during = file.getvalue()
-    assert ("loading" in during) == terminal
-    after = file.getvalue()[len(during) :]
-    assert ("\x1b[2K" in after) == terminal  # the line is erased
+        before = file.getvalue()
+    shown = file.getvalue()[len(before) :]
+    assert ("loading" in shown) == terminal
+    assert shown.endswith("\x1b[2K") == terminal  # the line is erased
