@@ -5,6 +5,7 @@ its own, which get the rest of the command line as it is.
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
@@ -16,15 +17,28 @@ from rich.markup import escape
 
 from deployments.cli.help_page import TUNING, page
 
-BENCHMARKS = {
+_ALL = {
     "policies": "Every policy and vLLM's own scheduler on a real engine.",
     "blocking": "What moving and recomputing contexts costs other requests.",
     "policy_cost": "What policy and park table take of an iteration.",
     "augmentations": "Calls of each kind, and what the way there and back adds.",
     "parked": "A new request among parked ones.",
     "overhead": "Plain requests, against vLLM's own server.",
+    "load": "Users of all kinds against a server: latencies, failures.",
+    "soak": "The same for long: failures, growth of memory, leaked blocks.",
 }
-"""Modules of ``loadtest`` that run by themselves, and what each measures."""
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(f"loadtest.{name}") is not None
+    except ModuleNotFoundError:  # not even the folder
+        return False
+
+
+BENCHMARKS = {name: what for name, what in _ALL.items() if _is_installed(name)}
+"""Modules of ``loadtest`` that run by themselves, and what each measures; an image that only
+serves need not have them."""
 
 _PASS_ON = {"allow_interspersed_args": False, "ignore_unknown_options": True}
 
