@@ -33,6 +33,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts last what needs Ray, whose processes would run beside all that comes after."""
+    items.sort(key=lambda item: "ray_session" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[str]:
     """One local Ray with Serve for the whole run; gives the base URL of Serve's proxy."""
