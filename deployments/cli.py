@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 config=args.config,
                 host=args.host,
                 port=args.port,
+                metrics_port=args.metrics_port,
                 address=args.address,
                 blocking=args.blocking,
             )
@@ -85,6 +86,11 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     serve.add_argument(
         "--port", type=_port, help="TCP port to listen on (default: the file's, or 8000)"
+    )
+    serve.add_argument(
+        "--metrics-port",
+        type=_port,
+        help="TCP port for Prometheus (default: 8080, or any if that is taken)",
     )
     serve.add_argument(
         "--address",

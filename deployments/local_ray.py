@@ -31,8 +31,12 @@ class Stopped(BaseException):
 
 
 @contextmanager
-def local_ray() -> Iterator[None]:
-    """Starts Ray; at the end stops it and every process that descends from it."""
+def local_ray(metrics_port: int = 0) -> Iterator[None]:
+    """Starts Ray; at the end stops it and every process that descends from it.
+
+    Args:
+        metrics_port: Where Ray exports metrics; 0 for any port.
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     others = _descendants()
@@ -42,6 +46,7 @@ def local_ray() -> Iterator[None]:
         object_store_memory=OBJECT_STORE_BYTES,
         include_dashboard=False,
         log_to_driver=False,
+        _metrics_export_port=metrics_port,  # as `ray start --metrics-export-port`
     )
     try:
         with stopped_by_signals():  # Ray has just put its own handlers there

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments import metrics_page
 from deployments.deploy_file import DeployFile, DeployFileError, load_deploy_file
 from deployments.endpoint import Endpoint, EndpointTakenError
 from deployments.examples import example_commands
@@ -29,6 +30,7 @@ class ServeOptions:
         config: The YAML file.
         host: Address to listen on; None for the file's.
         port: TCP port to listen on; None for the file's.
+        metrics_port: TCP port where metrics are exported; None for the usual one, or any.
         address: A running Ray to deploy on; None to start one.
         blocking: Whether to stay up until Ctrl-C.
     """
@@ -36,6 +38,7 @@ class ServeOptions:
     config: Path
     host: str | None = None
     port: int | None = None
+    metrics_port: int | None = None
     address: str | None = None
     blocking: bool = True
 
@@ -44,6 +47,11 @@ def serve_command(options: ServeOptions) -> int:
     """Serves until Ctrl-C or SIGTERM; returns the exit code of the program."""
     if not options.blocking and options.address is None:
         return _fail("--no-blocking needs --address: a Ray of our own ends with this program")
+    if options.metrics_port is not None and options.address is not None:
+        return _fail(
+            "--metrics-port is for a Ray of our own; a running one has been told its port with "
+            "`ray start --metrics-export-port`"
+        )
     try:
         with stopped_by_signals():
             _serve(options, Progress())
@@ -61,7 +69,7 @@ def _serve(options: ServeOptions, progress: Progress) -> None:
     if options.address is not None and not options.blocking:
         deploy_and_leave(file, endpoint, options.address, progress)
         return
-    with _server(file, endpoint, options.address, progress):
+    with _server(file, endpoint, options, progress):
         _announce(file, endpoint, progress)
         signal.pause()
 
@@ -76,15 +84,19 @@ def endpoint_of(file: DeployFile, host: str | None, port: int | None) -> Endpoin
 
 
 def _server(
-    file: DeployFile, endpoint: Endpoint, address: str | None, progress: Progress
+    file: DeployFile, endpoint: Endpoint, options: ServeOptions, progress: Progress
 ) -> AbstractContextManager[None]:
-    if address is None:
-        return running_server(file, endpoint, progress)
-    return cluster_applications(file, endpoint, address, progress)
+    if options.address is None:
+        return running_server(file, endpoint, progress, options.metrics_port)
+    return cluster_applications(file, endpoint, options.address, progress)
 
 
 def _announce(file: DeployFile, endpoint: Endpoint, progress: Progress) -> None:
     progress.step("ready; Ctrl-C stops it")
+    pages = metrics_page.pages()
+    if pages:
+        more = f", and on {len(pages) - 1} other nodes" if pages[1:] else ""
+        progress.step(f"metrics for Prometheus: {pages[0]}{more}")
     for prefix, config in file.applications.items():
         url = endpoint.url + prefix.rstrip("/")
         print(f"\n{config.public_name} at {url}/v1. Try:\n")

@@ -24,6 +24,8 @@ RAY_ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",
+    # Metrics after a second, not ten.
+    "RAY_metrics_report_interval_ms": "1000",
 }
 
 

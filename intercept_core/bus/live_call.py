@@ -40,6 +40,7 @@ class LiveCall:
         call: The attempt in hand.
         route: Where it goes.
         worker: Who accepted this attempt; None until somebody did.
+        since_s: When the first attempt was made, on the clock.
     """
 
     def __init__(
@@ -55,7 +56,8 @@ class LiveCall:
         self.route = route
         self.worker: str | None = None
         self._clock = clock
-        self._deadline = clock() + route.timeout_s
+        self.since_s = clock()
+        self._deadline = self.since_s + route.timeout_s
         self._grace_s = grace_s
         self._stats = stats
         self._scope: asyncio.Timeout | None = None

@@ -1,11 +1,11 @@
 """What the scheduler tells the stat loggers, beside vLLM's own numbers."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vllm.v1.engine import EngineCoreOutputs
 from vllm.v1.metrics.stats import SchedulerStats
 
-from intercept_core.scheduler.telemetry import RESUME_CONTEXTS
 from intercept_core.swap.host_pool import bytes_per_block
 
 if TYPE_CHECKING:
@@ -78,11 +78,8 @@ class StatsReporter:
             "recompute": iterations.recompute_token_s / self._scheduler.block_size,
             "swap": telemetry.returning_block_s + telemetry.stall_block_s,
         }
-        preserved, swapped = telemetry.resumed_preserved, telemetry.resumed_swapped
-        resumed = (preserved, swapped, telemetry.resumed - preserved - swapped)
         return {
             "parks": {"": telemetry.parked},
-            "resumes": dict(zip(RESUME_CONTEXTS, resumed, strict=True)),
             "decisions": {
                 "preserve": telemetry.kept,
                 "mirror": telemetry.mirrored,
@@ -108,19 +105,21 @@ class StatsReporter:
         }
 
     def _levels(self) -> dict[str, dict[str, float]]:
-        swapper = self._scheduler.swapper
-        levels: dict[str, dict[str, float]] = {
-            "parked_requests": {"": len(self._scheduler.parked)},
+        return {
+            "parked_requests": dict(Counter(one.kind or "" for one in self._scheduler.parked)),
             "device_blocks": self._device_blocks(),
+            "host_blocks": self._host_blocks(),
         }
-        if swapper is not None:
-            moving = swapper.blocks_in_flight
-            levels["host_blocks"] = {
-                "swapped": max(swapper.pool.size - swapper.pool.free - moving, 0),
-                "swapping": moving,
-                "free": swapper.pool.free,
-            }
-        return levels
+
+    def _host_blocks(self) -> dict[str, float]:
+        if (swapper := self._scheduler.swapper) is None:
+            return dict.fromkeys(("swapped", "swapping", "free"), 0)
+        moving = swapper.blocks_in_flight
+        return {
+            "swapped": max(swapper.pool.size - swapper.pool.free - moving, 0),
+            "swapping": moving,
+            "free": swapper.pool.free,
+        }
 
     def _device_blocks(self) -> dict[str, float]:
         scheduler = self._scheduler

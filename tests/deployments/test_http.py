@@ -198,14 +198,16 @@ def test_metrics_tell_of_interceptions(base_url, client, script):
         return after[name] - before.get(name, 0)
 
     assert grown("infercept_parks_total") == 1
-    assert grown('infercept_resumes_total{context="preserved"}') == 1
+    assert grown('infercept_interceptions_total{context="preserved",kind="calculator"}') == 1
+    assert grown('infercept_calls_total{kind="calculator",outcome="succeeded"}') == 1
     assert grown('infercept_interception_seconds_count{kind="calculator"}') == 1
     assert grown('infercept_resume_to_first_token_seconds_count{context="preserved"}') == 1
     assert grown('infercept_waste_byte_seconds_total{cause="preserved"}') > 0
     assert grown("infercept_policy_seconds_total") > 0
     blocks = sum(v for n, v in after.items() if n.startswith("infercept_device_blocks{"))
     assert blocks == 64
-    assert after["infercept_parked_requests"] == 0
+    parked = [v for n, v in after.items() if n.startswith("infercept_parked_requests")]
+    assert set(parked) == {0}
 
 
 def test_completions_show_call_and_result_in_the_text(client, script):
