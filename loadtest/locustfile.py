@@ -37,6 +37,9 @@ ANSWERED_WITHIN_S = 10.0
 
 REPORT_WIDTH = 220
 
+LAST_CSV_S = 1.5 * stats.CSV_STATS_INTERVAL_SEC
+"""Locust writes its CSV files once an interval, but not at the end."""
+
 stats.bucket_response_time = three_figures
 events.init_command_line_parser.add_listener(add_options)
 _numbers = itertools.count()
@@ -150,6 +153,13 @@ class OptionShape(LoadTestShape):
 
 
 @events.init.add_listener
+def get_ready(environment: Any, **_: Any) -> None:
+    """Reads the words that prompts are made of, which takes seconds, before anybody is timed."""
+    for kind in environment.parsed_options.kinds:
+        PROMPTS[kind](Random(0))
+
+
+@events.init.add_listener
 def report_at_the_end(environment: Any, **_: Any) -> None:
     """Has the table printed when a test has stopped, behind locust's own."""
     if isinstance(environment.runner, WorkerRunner):
@@ -157,6 +167,8 @@ def report_at_the_end(environment: Any, **_: Any) -> None:
     headless = environment.parsed_options.headless
 
     def report(**_: Any) -> None:
+        if environment.parsed_options.csv_prefix and headless:
+            gevent.sleep(LAST_CSV_S)
         Console(width=REPORT_WIDTH).print(report_table(environment.stats, PROMPTS))
         if file := environment.parsed_options.report:
             with Path(file).open("w") as written:

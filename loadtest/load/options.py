@@ -11,6 +11,9 @@ from loadtest.load.shapes import SHAPES, Shape, ShapeName
 PEAK_FACTOR = 4
 """How many times the users a peak is, unless it is set."""
 
+SHORTEST_INTERVAL_S = 5.0
+"""Locust looks at the shape once a second: shorter spikes could pass unseen."""
+
 
 class LoadOptions(BaseModel):
     """The options, whoever set them.
@@ -38,7 +41,7 @@ class LoadOptions(BaseModel):
     seed: int
     shape: ShapeName
     shape_peak: int = Field(ge=0)
-    shape_interval: float = Field(gt=0)
+    shape_interval: float = Field(ge=SHORTEST_INTERVAL_S)
     shape_steps: int = Field(ge=1)
     report: str
     num_users: int | None = None
@@ -99,9 +102,9 @@ def add_options(parser: Any) -> None:
     )
     parser.add_argument(
         "--shape-interval",
-        type=_positive,
+        type=_interval,
         default=30.0,
-        help="Seconds of a step, or between spikes",
+        help=f"Seconds of a step, or between spikes, at least {SHORTEST_INTERVAL_S:g}",
     )
     parser.add_argument("--shape-steps", type=_count, default=4, help="Steps to the peak")
     parser.add_argument(
@@ -116,6 +119,12 @@ def add_options(parser: Any) -> None:
 def _positive(text: str) -> float:
     if not (value := float(text)) > 0:
         raise argparse.ArgumentTypeError(f"{text}: must be more than 0")
+    return value
+
+
+def _interval(text: str) -> float:
+    if (value := float(text)) < SHORTEST_INTERVAL_S:
+        raise argparse.ArgumentTypeError(f"{text}: must be at least {SHORTEST_INTERVAL_S:g}")
     return value
 
 

@@ -51,6 +51,7 @@ def test_some_kinds():
         ("--max-tokens", "0"),
         ("--shape", "flat"),
         ("--shape-steps", "0"),
+        ("--shape-interval", "1"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(words):

@@ -1,3 +1,4 @@
+import io
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
@@ -65,9 +66,9 @@ def test_measures_go_to_rows_of_their_own(statistics):
 
 
 def cells(table):
-    console = Console(width=250, record=True, file=None, quiet=True)
+    console = Console(width=250, file=io.StringIO())
     console.print(table)
-    lines = [line for line in console.export_text().splitlines() if line.startswith("|")]
+    lines = [line for line in console.file.getvalue().splitlines() if line.startswith("|")]
     heading, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
     return [dict(zip(heading, row, strict=True)) for row in rows]
 
