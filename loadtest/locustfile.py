@@ -13,6 +13,7 @@ from typing import Any
 
 import gevent
 import httpx
+from gevent.event import Event
 from gevent.pool import Group
 from locust import FastHttpUser, LoadTestShape, events, stats, task
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
@@ -26,7 +27,7 @@ from loadtest.load.prompts import PROMPTS, prompts
 from loadtest.load.replies import Replies
 from loadtest.load.report import report_table
 from loadtest.load.rows import ANSWER, record, three_figures
-from loadtest.load.sse import StreamFault, Told, read_chunks
+from loadtest.load.sse import StreamFault, read_chunks
 from loadtest.simulated_human import SimulatedHuman
 
 SILENCE_S = 630.0
@@ -101,16 +102,17 @@ class InterceptUser(FastHttpUser):
 
     def _read(self, response: Any, kind: str, replies: Replies, sent_s: float) -> None:
         timeline = Timeline(sent_s)
-        answers = Group()
+        answers, ended = Group(), Event()
         try:
             # Readers other than this one fill a buffer before they give anything out.
             for chunk in read_chunks(
                 lambda: response.stream.readline(b"\n"), time.perf_counter
             ):
                 timeline.add(chunk)
-                if chunk.told is not None:
-                    self._hear(chunk.told, replies, answers)
+                if chunk.told is not None and (reply := replies.to(chunk.told)) is not None:
+                    answers.spawn(self._answer, chunk.told.id, *reply, timeline, ended)
             self._finish(response, kind, timeline.end(time.perf_counter()))
+            ended.set()
             answers.join(ANSWERED_WITHIN_S)
         except (StreamFault, *FAILURE_EXCEPTIONS) as error:
             response.request_meta["response_time"] = 1e3 * (time.perf_counter() - sent_s)
@@ -126,16 +128,15 @@ class InterceptUser(FastHttpUser):
         else:
             response.failure(measures.fault)
 
-    def _hear(self, told: Told, replies: Replies, answers: Group) -> None:
-        if (reply := replies.to(told)) is not None:
-            answers.spawn(self._answer, told.id, *reply)
+    def _answer(
+        self, name: str, think_s: float, text: str, timeline: Timeline, ended: Event
+    ) -> None:
+        """Thinks and answers a question, on another connection than the stream.
 
-    def _answer(self, interception_id: str, think_s: float, text: str) -> None:
-        """Answers a question of the model, on another connection than its stream."""
-        gevent.sleep(think_s)
-        self.client.post(
-            f"/v1/interceptions/{interception_id}", json={"text": text}, name=ANSWER
-        )
+        There is no answer if nobody waits for it any more, as after a call that failed.
+        """
+        if not ended.wait(think_s) and timeline.calls[name].state == "running":
+            self.client.post(f"/v1/interceptions/{name}", json={"text": text}, name=ANSWER)
 
 
 class OptionShape(LoadTestShape):
@@ -154,7 +155,7 @@ class OptionShape(LoadTestShape):
 
 @events.init.add_listener
 def get_ready(environment: Any, **_: Any) -> None:
-    """Reads the words that prompts are made of, which takes seconds, before anybody is timed."""
+    """Reads the words of prompts, which takes seconds, before anybody is timed."""
     for kind in environment.parsed_options.kinds:
         PROMPTS[kind](Random(0))
 
