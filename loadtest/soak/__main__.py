@@ -20,6 +20,7 @@ from loadtest.soak.levels import levels_at
 from loadtest.soak.page import Setting, page
 from loadtest.soak.record import Record, counted
 from loadtest.soak.sampler import Sampler
+from loadtest.soak.warm_up import begin_games, fill_cache
 
 SERVER_MODULE = "deployments.cli"
 REST_S = 120.0
@@ -58,6 +59,10 @@ def soak(arguments: argparse.Namespace, progress: Progress) -> Record:
     with infercept_server(arguments.config, free_port()) as url:
         sampler = Sampler(_server(), partial(levels_at, url))
         fresh = sampler.look()
+        progress.step("filling the KV cache")
+        fill_cache(url, partial(levels_at, url))
+        progress.step("beginning games")
+        begin_games(url, folder / "games")
         progress.step(f"warming up for {arguments.warm_up:g} minutes")
         seconds = 60 * arguments.warm_up
         LocustRun(url, arguments.users, seconds, folder / "warm-up", load).run()
@@ -79,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--config", type=Path, default=Path("configs/demo.yaml"))
     add("--minutes", type=float, default=10.0)
-    add("--warm-up", type=float, default=3.0, help="minutes of load before, not measured")
+    add("--warm-up", type=float, default=2.0, help="minutes of load before, not measured")
     add("--users", type=int, default=6)
     add("--think-scale", type=float, default=0.1, help="on the time that humans think")
     add("--interval", type=float, default=10.0, help="seconds between two looks")

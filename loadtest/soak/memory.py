@@ -58,6 +58,8 @@ def role_of(command: list[str]) -> str:
         return program.removeprefix("ray::").removeprefix("ServeReplica:").partition(".")[0]
     if "-m" in command:
         return command[command.index("-m") + 1]
+    if "-c" in command:
+        return command[command.index("-c") + 1].removeprefix("from ").partition(" ")[0]
     if Path(program).name.startswith("python"):
         program = next((word for word in command[1:] if not word.startswith("-")), program)
     return Path(program).name

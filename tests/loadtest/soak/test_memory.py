@@ -23,6 +23,11 @@ def test_roles(command, role):
     assert role_of(command.split()) == role
 
 
+def test_the_role_of_a_line_of_code():
+    code = "from multiprocessing.resource_tracker import main;main(81)"
+    assert role_of(["/x/python3", "-c", code]) == "multiprocessing.resource_tracker"
+
+
 def test_a_child_counts_with_its_own_role():
     child = subprocess.Popen(
         [sys.executable, "-m", "timeit", "-n", "1", "-r", "1", "input()"],
