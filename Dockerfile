@@ -44,7 +44,7 @@ COPY --link --from=source /app /app
 RUN requirements/install.sh --project .venv
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000
-EXPOSE 8000
+EXPOSE 8000 8080
 # Loading a model may take many minutes, and weights may have to come first.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30m --retries=3 \
     CMD ["wget", "--quiet", "--output-document=/dev/null", "http://127.0.0.1:8000/health"]
@@ -56,7 +56,7 @@ COPY --link --from=cpu-packages /app/.venv /app/.venv
 COPY --link --from=source /app /app
 RUN requirements/install.sh --project .venv
 USER 1000
-EXPOSE 8000
+EXPOSE 8000 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10m --retries=3 \
     CMD ["wget", "--quiet", "--output-document=/dev/null", "http://127.0.0.1:8000/health"]
 ENTRYPOINT ["infercept"]

@@ -1,7 +1,7 @@
 """How many calls a replica takes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 
@@ -22,6 +22,7 @@ class Admission:
     Args:
         concurrency: Calls that run at the same time.
         queue_limit: Calls that may wait for one of them to end.
+        on_change: Called with ``running`` and ``waiting`` whenever one of them changes.
 
     Attributes:
         running: Calls that have a slot.
@@ -31,7 +32,12 @@ class Admission:
         ValueError: if a limit is too small.
     """
 
-    def __init__(self, concurrency: int, queue_limit: int) -> None:
+    def __init__(
+        self,
+        concurrency: int,
+        queue_limit: int,
+        on_change: Callable[[int, int], None] | None = None,
+    ) -> None:
         if concurrency < 1:
             raise ValueError(f"concurrency={concurrency}: must be at least 1")
         if queue_limit < 0:
@@ -41,6 +47,7 @@ class Admission:
         self._concurrency = concurrency
         self._queue_limit = queue_limit
         self._slots = asyncio.Semaphore(concurrency)
+        self._on_change = on_change
 
     @asynccontextmanager
     async def slot(self, timeout_s: float) -> AsyncIterator[float]:
@@ -60,22 +67,28 @@ class Admission:
                 "or raise concurrency, queue_limit or num_replicas of this augmentation"
             )
         waited_s = await self._acquire(timeout_s)
-        self.running += 1
+        self._change(running=1)
         try:
             yield waited_s
         finally:
-            self.running -= 1
+            self._change(running=-1)
             self._slots.release()
 
     async def _acquire(self, timeout_s: float) -> float:
         loop = asyncio.get_running_loop()
         arrived_at = loop.time()
-        self.waiting += 1
+        self._change(waiting=1)
         try:
             async with asyncio.timeout(timeout_s):
                 await self._slots.acquire()
         except TimeoutError:
             raise QueueTimeoutError(f"no slot within {timeout_s:g} s") from None
         finally:
-            self.waiting -= 1
+            self._change(waiting=-1)
         return loop.time() - arrived_at
+
+    def _change(self, *, running: int = 0, waiting: int = 0) -> None:
+        self.running += running
+        self.waiting += waiting
+        if self._on_change is not None:
+            self._on_change(self.running, self.waiting)

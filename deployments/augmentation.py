@@ -17,7 +17,9 @@ from augment_workers.base import AugmentationError, ToolSpec
 from augment_workers.leases import Leases
 from augment_workers.runner import execute
 from deployments.admission import Admission, QueueFullError, QueueTimeoutError
+from deployments.ray_metrics import RayRegistry
 from deployments.serve_logs import join_serve_logs
+from deployments.worker_metrics import WorkerMetrics
 from intercept_core.bus.messages import (
     Answer,
     Call,
@@ -74,7 +76,8 @@ class AugmentationWorker:
         artifacts: ArtifactFolder | None = None,
     ) -> None:
         join_serve_logs()
-        self._admission = Admission(concurrency, queue_limit)
+        self._metrics = WorkerMetrics(RayRegistry())
+        self._admission = Admission(concurrency, queue_limit, self._metrics.load)
         self._leases = Leases()
         self._augmentation = registry.create(
             type, options, artifacts=None if artifacts is None else ArtifactFiles(artifacts)
@@ -92,16 +95,19 @@ class AugmentationWorker:
         Yields:
             ``Accepted`` and ``Progress`` events, then one ``Result`` or ``Failed``.
         """
-        try:
-            async with self._admission.slot(call.timeout_s) as waited_s:
-                remaining = replace(call, timeout_s=call.timeout_s - waited_s)
-                async with aclosing(self._work(remaining)) as events:
-                    async for event in events:
-                        yield event
-        except QueueFullError as error:
-            yield call.failed("queue_full", f"{call.kind} is busy: {error}", retryable=True)
-        except QueueTimeoutError as error:
-            yield call.failed("deadline", f"{call.kind} is busy: {error}")
+        with self._metrics.call(call.kind) as watch:
+            try:
+                async with self._admission.slot(call.timeout_s) as waited_s:
+                    watch.begin(waited_s)
+                    remaining = replace(call, timeout_s=call.timeout_s - waited_s)
+                    async with aclosing(self._work(remaining)) as events:
+                        async for event in events:
+                            yield watch.see(event)
+            except QueueFullError as error:
+                busy = f"{call.kind} is busy: {error}"
+                yield watch.see(call.failed("queue_full", busy, retryable=True))
+            except QueueTimeoutError as error:
+                yield watch.see(call.failed("deadline", f"{call.kind} is busy: {error}"))
 
     async def tools(self) -> dict[str, ToolSpec]:
         """The tools by name, of an augmentation that must be asked for them.

@@ -18,6 +18,7 @@ from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.eta_pusher import EtaSink
 from intercept_core.bus.memory import InMemoryTransport
 from intercept_core.bus.messages import Call, Event
+from intercept_core.bus.observer import BusObserver
 from intercept_core.bus.route import Route
 from intercept_core.bus.serve import ServeTransport
 from intercept_core.bus.transport import BusTransport
@@ -37,6 +38,7 @@ class AugmentationRoutes:
         tools: What they offer.
         eta_sink: Takes what is expected of running calls.
         artifacts: Where the files go that inline augmentations make.
+        observer: Who is told what happens to calls.
 
     Attributes:
         bus: Where the engine sends calls.
@@ -53,6 +55,7 @@ class AugmentationRoutes:
         *,
         eta_sink: EtaSink | None = None,
         artifacts: ArtifactStore | None = None,
+        observer: BusObserver | None = None,
     ) -> None:
         self._inline = {
             kind: registry.create(section.type, section.all_options, artifacts=artifacts)
@@ -75,7 +78,7 @@ class AugmentationRoutes:
             )
             for tool in tools
         }
-        self.bus = InterceptBus(routes, eta_sink=eta_sink)
+        self.bus = InterceptBus(routes, eta_sink=eta_sink, observer=observer)
 
     async def close(self) -> None:
         """Ends all calls, then the inline augmentations; takes some seconds at most."""

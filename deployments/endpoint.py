@@ -16,10 +16,12 @@ class Endpoint:
     Attributes:
         host: Address of an interface; ``0.0.0.0`` for all.
         port: TCP port.
+        option: With which a user chooses the port.
     """
 
     host: str
     port: int
+    option: str = "--port"
 
     @property
     def url(self) -> str:
@@ -47,6 +49,6 @@ class Endpoint:
         if error.errno == errno.EADDRINUSE:
             return (
                 f"port {self.port} on {self.host} is taken by another program; stop it, or "
-                f"choose another with --port, e.g. --port {self.port + 1}"
+                f"choose another with {self.option}, e.g. {self.option} {self.port + 1}"
             )
         return f"cannot listen on {self.host}:{self.port}: {error.strerror}"

@@ -6,6 +6,7 @@ Imported in the replica only: it imports vLLM.
 import dataclasses
 import logging
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from vllm.config import VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.launchers.cli_args import FrontendArgs, validate_parsed_serve_args
 from vllm.usage.usage_lib import UsageContext
+from vllm.v1.metrics.loggers import StatLoggerFactory
 
 from deployments.config import ServeConfig
 from intercept_core.engine.llm import InterceptLLM
@@ -25,12 +27,18 @@ _SCHEDULERS = {
 }
 
 
-def make_engine(config: ServeConfig, model_path: Path | str) -> tuple[InterceptLLM, Namespace]:
+def make_engine(
+    config: ServeConfig,
+    model_path: Path | str,
+    stat_loggers: Sequence[StatLoggerFactory] = (),
+) -> tuple[InterceptLLM, Namespace]:
     """Starts the engine.
 
     Args:
         config: The application's configuration.
         model_path: What vLLM is to load.
+        stat_loggers: Who exports its metrics; its process's Prometheus registry if none is
+            given.
 
     Returns:
         The engine, and the arguments from which vLLM builds its OpenAI app.
@@ -43,11 +51,14 @@ def make_engine(config: ServeConfig, model_path: Path | str) -> tuple[InterceptL
     validate_parsed_serve_args(namespace)
     vllm_config = engine_args.create_engine_config(UsageContext.OPENAI_API_SERVER)
     use_intercept_scheduler(vllm_config)
+    if engine_args.disable_log_stats:
+        stat_loggers = ()  # vLLM would take them for a wish to have statistics all the same
     engine = InterceptLLM.from_vllm_config(
         vllm_config,
         usage_context=UsageContext.OPENAI_API_SERVER,
         enable_log_requests=engine_args.enable_log_requests,
         disable_log_stats=engine_args.disable_log_stats,
+        stat_loggers=list(stat_loggers) or None,
     )
     assert isinstance(engine, InterceptLLM)
     return engine, namespace

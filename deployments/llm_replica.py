@@ -52,19 +52,24 @@ class LLMReplica:
         from deployments.engine_factory import make_engine
         from deployments.models import resolve
         from deployments.questions import Questions
+        from deployments.replica_metrics import REGISTRY, STAT_LOGGERS
         from deployments.server_tools import ServerTools
         from deployments.status.collector import StatusCollector
+        from intercept_core.metrics.bus_metrics import BusMetrics
 
         started_at = time.monotonic()
         self._tools = await ServerTools.of(self._config.augmentations, workers)
         model_path = resolve(self._config.model)
-        self._engine, self._args = make_engine(self._config, model_path)
+        self._engine, self._args = make_engine(self._config, model_path, STAT_LOGGERS)
         self._routes = AugmentationRoutes(
             self._config.augmentations,
             workers,
             self._tools,
             eta_sink=self._engine.push_etas,
             artifacts=self._artifacts,
+            observer=BusMetrics(
+                REGISTRY, self._config.public_name, [tool.kind for tool in self._tools]
+            ),
         )
         self._questions = Questions(
             {kind: workers[kind] for kind in self._config.answerable_kinds}

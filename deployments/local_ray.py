@@ -32,8 +32,12 @@ class Stopped(BaseException):
 
 
 @contextmanager
-def local_ray() -> Iterator[None]:
-    """Starts Ray; at the end stops it and every process that descends from it."""
+def local_ray(metrics_port: int = 0) -> Iterator[None]:
+    """Starts Ray; at the end stops it and every process that descends from it.
+
+    Args:
+        metrics_port: Where Ray exports metrics; 0 for any port.
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     others = _descendants()
@@ -44,6 +48,7 @@ def local_ray() -> Iterator[None]:
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.WARNING,  # what it does is told by whoever asked for it
+        _metrics_export_port=metrics_port,  # as `ray start --metrics-export-port`
     )
     # At the import, Serve's logger has been set to tell that it started.
     logging.getLogger("ray.serve").setLevel(logging.WARNING)

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments import exit_codes
+from deployments import exit_codes, metrics_page
 from deployments.deploy_file import DeployFile, DeployFileError, load_deploy_file
 from deployments.endpoint import Endpoint, EndpointTakenError
 from deployments.examples import example_commands
@@ -30,6 +30,7 @@ class ServeOptions:
         config: The YAML file.
         host: Address to listen on; None for the file's.
         port: TCP port to listen on; None for the file's.
+        metrics_port: TCP port where metrics are exported; None for the usual one, or any.
         address: A running Ray to deploy on; None to start one.
         blocking: Whether to stay up until Ctrl-C; if not, ``address`` must be given.
     """
@@ -37,6 +38,7 @@ class ServeOptions:
     config: Path
     host: str | None = None
     port: int | None = None
+    metrics_port: int | None = None
     address: str | None = None
     blocking: bool = True
 
@@ -60,7 +62,7 @@ def _serve(options: ServeOptions, progress: Progress) -> None:
     if options.address is not None and not options.blocking:
         deploy_and_leave(file, endpoint, options.address, progress)
         return
-    with _server(file, endpoint, options.address, progress):
+    with _server(file, endpoint, options, progress):
         _announce(file, endpoint, progress)
         signal.pause()
 
@@ -75,15 +77,19 @@ def endpoint_of(file: DeployFile, host: str | None, port: int | None) -> Endpoin
 
 
 def _server(
-    file: DeployFile, endpoint: Endpoint, address: str | None, progress: Progress
+    file: DeployFile, endpoint: Endpoint, options: ServeOptions, progress: Progress
 ) -> AbstractContextManager[None]:
-    if address is None:
-        return running_server(file, endpoint, progress)
-    return cluster_applications(file, endpoint, address, progress)
+    if options.address is None:
+        return running_server(file, endpoint, progress, options.metrics_port)
+    return cluster_applications(file, endpoint, options.address, progress)
 
 
 def _announce(file: DeployFile, endpoint: Endpoint, progress: Progress) -> None:
     progress.step("ready; Ctrl-C stops it")
+    pages = metrics_page.pages()
+    if pages:
+        more = f", and on {len(pages) - 1} other nodes" if pages[1:] else ""
+        progress.step(f"metrics for Prometheus: {pages[0]}{more}")
     progress.rest()
     for prefix, config in file.applications.items():
         url = endpoint.url + prefix.rstrip("/")

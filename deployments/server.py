@@ -11,6 +11,7 @@ from ray import serve
 from ray.serve._private.api import serve_start
 from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview
 
+from deployments import metrics_page
 from deployments.deploy_file import DeployFile
 from deployments.endpoint import Endpoint
 from deployments.local_ray import local_ray, stopped_by_signals, uninterrupted
@@ -31,18 +32,28 @@ class StartError(RuntimeError):
 
 
 @contextmanager
-def running_server(file: DeployFile, endpoint: Endpoint, progress: Progress) -> Iterator[None]:
+def running_server(
+    file: DeployFile, endpoint: Endpoint, progress: Progress, metrics_port: int | None = None
+) -> Iterator[None]:
     """Serves ``file`` on a Ray of its own; when left, nothing of it remains.
+
+    Args:
+        file: What to serve.
+        endpoint: Where to listen.
+        progress: Who is told what happens.
+        metrics_port: Where metrics are exported; None for the usual port or, if that is
+            taken, any.
 
     Raises:
         EndpointTakenError: before anything has started.
         StartError: if an application does not come up.
     """
     endpoint.check_free()
+    metrics_port = metrics_page.port_for(metrics_port, endpoint)
     prepare_models(file.models, progress)
     progress.step("starting Ray on this machine")
     try:
-        with local_ray():
+        with local_ray(metrics_port):
             progress.step(f"starting Ray Serve on {endpoint.url}")
             try:
                 deploy(file, endpoint, progress)

@@ -24,6 +24,8 @@ RAY_ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",
+    # Metrics after a second, not ten.
+    "RAY_metrics_report_interval_ms": "1000",
 }
 
 
@@ -31,6 +33,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts last what needs Ray, whose processes would run beside all that comes after."""
+    items.sort(key=lambda item: "ray_session" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 import yaml
+from calls import events_of, make_call
 from typer.main import get_command
 
 from augment_workers import registry
 from augment_workers.artifact_files import ArtifactFiles
 from augment_workers.base import Augmentation
-from augment_workers.runner import execute
 from deployments.cli.app import app
 from deployments.config import ArtifactsSection, ServeConfig
-from intercept_core.bus.messages import Accepted, Call, Failed, Progress, Result
+from intercept_core.bus.messages import Failed, Progress, Result
 from intercept_core.policy.base import Policy
 from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.policy.types import Disposition, EngineState, ParkedContext
@@ -72,27 +72,11 @@ async def test_the_augmentation_of_the_readme_works() -> None:
     (source,) = blocks("README.md", "python")
     reverse = class_in(source, Augmentation)(separator="-")
 
-    async def events_of(text: str) -> list[Any]:
-        call = Call(
-            call_id="1",
-            request_id="r",
-            session_id="s",
-            kind="reverse",
-            arguments={"text": text},
-            timeout_s=5.0,
-            lease_s=5.0,
-        )
-        return [
-            event
-            async for event in execute(reverse, call, worker="here", result_limit_chars=100)
-        ]
-
-    accepted, progress, result = await events_of("abc")
-    assert isinstance(accepted, Accepted)
+    progress, result = await events_of(reverse, make_call(arguments={"text": "abc"}))
     assert isinstance(progress, Progress)
     assert isinstance(result, Result)
     assert result.text == "c-b-a"
-    *_, failed = await events_of("")
+    *_, failed = await events_of(reverse, make_call(arguments={"text": ""}))
     assert isinstance(failed, Failed)
     assert "nothing to reverse" in failed.message
 
@@ -235,17 +219,7 @@ async def test_the_examples_of_the_artifacts_page_work(tmp_path: Path) -> None:
     (source,) = blocks("docs/artifacts.md", "python")
     folder = ArtifactsSection(url=str(tmp_path)).folder("a-model")
     memo = class_in(source, Augmentation)(ArtifactFiles(folder))
-    call = Call(
-        call_id="1",
-        request_id="r",
-        session_id="s",
-        kind="memo",
-        arguments={"text": "Buy milk."},
-        timeout_s=5.0,
-        lease_s=5.0,
-    )
-    events = [e async for e in execute(memo, call, worker="here", result_limit_chars=100)]
-    result = events[-1]
+    *_, result = await events_of(memo, make_call(arguments={"text": "Buy milk."}))
     assert isinstance(result, Result)
     assert (tmp_path / result.artifacts[0].name).read_text() == "Buy milk."
     (told,) = map(json.loads, blocks("docs/artifacts.md", "json"))

@@ -97,6 +97,15 @@ def serve(
         typer.Option(help="Address to listen on.", show_default="the file's, or 127.0.0.1"),
     ] = None,
     port: Port = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            help="TCP port for Prometheus.",
+            show_default="8080, or any if that is taken",
+        ),
+    ] = None,
     address: Annotated[
         str | None,
         typer.Option(help="Deploy on the Ray at this address, e.g. auto; start none."),
@@ -116,12 +125,18 @@ def serve(
         raise typer.BadParameter(
             "--no-blocking needs --address: a Ray of its own ends with this program"
         )
+    if metrics_port is not None and address is not None:
+        raise typer.BadParameter(
+            "--metrics-port is for a Ray of its own; a running one has been told its port with "
+            "`ray start --metrics-export-port`"
+        )
     direct_ingress.enable()
     # Imported late, here and below: Ray takes seconds, and --help should not.
     with loading():
         from deployments.serve_command import ServeOptions, serve_command
 
-    raise typer.Exit(serve_command(ServeOptions(config, host, port, address, blocking)))
+    options = ServeOptions(config, host, port, metrics_port, address, blocking)
+    raise typer.Exit(serve_command(options))
 
 
 @app.command(

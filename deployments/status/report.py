@@ -65,9 +65,7 @@ class EngineStatus(BaseModel):
     def of(cls, snapshot: Mapping[str, Any], *, replica: str, uptime_s: float) -> Self:
         """From what the engine says of itself."""
         totals, levels = snapshot["totals"], snapshot["levels"]
-        waste = dict(totals["waste_byte_seconds"])
-        waste["preserved"] += snapshot["held_byte_seconds"]
-        host = levels.get("host_blocks")
+        host = levels["host_blocks"]
         return cls(
             replica=replica,
             uptime_s=uptime_s,
@@ -76,10 +74,10 @@ class EngineStatus(BaseModel):
             parked=_by_kind(snapshot["parked"].values()),
             block_bytes=snapshot["block_bytes"],
             device_blocks=levels["device_blocks"],
-            host_blocks=host,
+            host_blocks=host if any(host.values()) else None,
             intercepted=int(totals["parks"][""]),
-            resumed={context: int(n) for context, n in totals["resumes"].items()},
-            waste_byte_seconds=waste,
+            resumed=_resumed(snapshot["telemetry"]),
+            waste_byte_seconds=totals["waste_byte_seconds"],
         )
 
     @property
@@ -126,6 +124,12 @@ class ServerStatus(BaseModel):
     deployments: list[DeploymentStatus]
     engines: list[EngineStatus]
     silent: int = 0
+
+
+def _resumed(telemetry: Mapping[str, int]) -> dict[str, int]:
+    preserved, swapped = telemetry["resumed_preserved"], telemetry["resumed_swapped"]
+    discarded = telemetry["resumed"] - preserved - swapped
+    return {"preserved": preserved, "swapped": swapped, "discarded": discarded}
 
 
 def _by_kind(parked: Any) -> list[ParkedKind]:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import os
 import time
-import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +21,13 @@ from intercept_core.bus.messages import (
     Progress,
     Result,
 )
+from intercept_core.bus.observer import (
+    ABANDONED,
+    SUCCEEDED,
+    UNKNOWN,
+    BusObserver,
+    Unobserved,
+)
 from intercept_core.bus.route import Route
 from intercept_core.bus.stats import BusStats
 
@@ -28,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 def _random_id() -> str:
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 class InterceptBus:
@@ -39,6 +46,7 @@ class InterceptBus:
     Args:
         routes: How the calls of each kind travel.
         eta_sink: Where live expectations go, at most every 50 ms; None to push none.
+        observer: Who is told what happens to calls.
         clock: Monotonic seconds.
         new_id: Makes the ids of calls; no two alike.
         grace_s: Seconds past a deadline that the worker has to report it by itself.
@@ -54,6 +62,7 @@ class InterceptBus:
         routes: Mapping[str, Route],
         *,
         eta_sink: EtaSink | None = None,
+        observer: BusObserver | None = None,
         clock: Callable[[], float] = time.monotonic,
         new_id: Callable[[], str] = _random_id,
         grace_s: float = 0.5,
@@ -62,6 +71,7 @@ class InterceptBus:
     ) -> None:
         self.stats = BusStats()
         self._routes = dict(routes)
+        self._observer = observer or Unobserved()
         self._clock = clock
         self._new_id = new_id
         self._grace_s = grace_s
@@ -105,7 +115,7 @@ class InterceptBus:
         self.stats.dispatched += 1
         live_or_failed = self._open(kind, arguments, request_id, session_id, timeout_s)
         if isinstance(live_or_failed, Failed):
-            self._count(live_or_failed)
+            self._count(kind, live_or_failed)
             yield live_or_failed
             return
         live = live_or_failed
@@ -122,9 +132,15 @@ class InterceptBus:
                     yield event
         finally:
             self._forget(live)
-            self._count(outcome)
+            self._count(kind, outcome)
             await live.close()
         yield outcome
+
+    def refused(self, kind: str, code: str) -> None:
+        """Counts a call that the caller has refused by itself, as failed with ``code``."""
+        self.stats.dispatched += 1
+        self.stats.failed[code] += 1
+        self._observer.ended(kind if kind in self._routes else UNKNOWN, code)
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -220,10 +236,12 @@ class InterceptBus:
             failure.message,
         )
         self.stats.retried += 1
+        self._observer.retried(live.call.kind)
         await live.retry(self._retry_backoff_s)
 
     def _note(self, live: LiveCall, event: Accepted | Progress) -> None:
         if isinstance(event, Accepted):
+            self._observer.began(live.call.kind, self._clock() - live.since_s)
             self._renewer.watch(live.call.kind, live.route)
         if self._pusher is not None:
             self._pusher.mark(live.call.call_id)
@@ -233,13 +251,17 @@ class InterceptBus:
         if not self._live:
             self._idle.set()
 
-    def _count(self, outcome: Outcome | None) -> None:
+    def _count(self, kind: str, outcome: Outcome | None) -> None:
         if outcome is None:
             self.stats.abandoned += 1
+            word = ABANDONED
         elif isinstance(outcome, Result):
             self.stats.succeeded += 1
+            word = SUCCEEDED
         else:
             self.stats.failed[outcome.code] += 1
+            word = outcome.code
+        self._observer.ended(kind if kind in self._routes else UNKNOWN, word)
 
     def _report_of(self, call_id: str) -> EtaReport | None:
         live = self._live.get(call_id)

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
+from functools import cached_property
 
 from intercept_core.bus.messages import (
     Accepted,
@@ -39,6 +40,7 @@ class LiveCall:
         call: The attempt in hand.
         route: Where it goes.
         worker: Who accepted this attempt; None until somebody did.
+        since_s: When the first attempt was made, on the clock.
     """
 
     def __init__(
@@ -53,9 +55,9 @@ class LiveCall:
         self.call = call
         self.route = route
         self.worker: str | None = None
-        self._argument_chars = len(json.dumps(call.arguments, default=str))
         self._clock = clock
-        self._deadline = clock() + route.timeout_s
+        self.since_s = clock()
+        self._deadline = self.since_s + route.timeout_s
         self._grace_s = grace_s
         self._stats = stats
         self._scope: asyncio.Timeout | None = None
@@ -128,6 +130,11 @@ class LiveCall:
             typical_s=self.route.typical_s,
             argument_chars=self._argument_chars,
         )
+
+    @cached_property
+    def _argument_chars(self) -> int:
+        """Counted for the first report: most inline calls end before any."""
+        return len(json.dumps(self.call.arguments, default=str))
 
     async def close(self) -> None:
         """Ends the attempt in hand at the transport, which cancels work still going on."""

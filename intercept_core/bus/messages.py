@@ -12,6 +12,12 @@ from typing import Any, Literal
 PROTOCOL_VERSION = 1
 """Raised when a field changes meaning; workers refuse a call of another version."""
 
+FAILURE_CODES = (
+    *("bad_arguments", "unknown_tool", "tool_error", "deadline", "lease_expired"),
+    *("queue_full", "worker_lost", "cancelled", "protocol", "internal"),
+)
+"""What :attr:`Failed.code` may be; an augmentation may have words of its own beside them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
@@ -78,9 +84,7 @@ class Failed:
     """The call failed; ``message`` says why in words that the model and the user may read.
 
     Attributes:
-        code: A stable word for programs: ``bad_arguments``, ``unknown_tool``, ``tool_error``,
-            ``deadline``, ``lease_expired``, ``queue_full``, ``worker_lost``, ``cancelled``,
-            ``protocol`` or ``internal``.
+        code: A stable word for programs, one of :data:`FAILURE_CODES`.
         retryable: Whether the same call may succeed when it is sent again.
     """
 

@@ -42,8 +42,7 @@ class InterceptLLM(AsyncLLM):
 
     def __init__(self, vllm_config: Any, *args: Any, **kwargs: Any) -> None:
         if kwargs.get("log_stats"):
-            # Before all others: see InterceptMetrics.
-            kwargs["stat_loggers"] = [InterceptMetrics, *(kwargs.get("stat_loggers") or ())]
+            kwargs["stat_loggers"] = _ours_first(kwargs.get("stat_loggers") or ())
             additional = dict(vllm_config.additional_config or {})
             additional["intercept"] = {**additional.get("intercept", {}), "reports": True}
             vllm_config.additional_config = additional
@@ -183,3 +182,12 @@ class InterceptLLM(AsyncLLM):
             return await self.engine_core.call_utility_async(
                 "intercept_control", operation, payload
             )
+
+
+def _ours_first(loggers: Sequence[Any]) -> list[Any]:
+    """Has an ``InterceptMetrics``, or a subclass that is among ``loggers``, before the others:
+    what it takes off the numbers is not theirs."""
+    ours = [
+        one for one in loggers if isinstance(one, type) and issubclass(one, InterceptMetrics)
+    ]
+    return [*(ours or [InterceptMetrics]), *(one for one in loggers if one not in ours)]

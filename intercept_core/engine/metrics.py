@@ -1,41 +1,17 @@
-"""The scheduler's reports as Prometheus metrics."""
+"""The scheduler's reports as metrics."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from vllm.config import VllmConfig
 from vllm.v1.metrics.loggers import AggregateStatLoggerBase
 from vllm.v1.metrics.stats import IterationStats, MultiModalCacheStats, SchedulerStats
 
+from intercept_core.bus.observer import UNKNOWN
+from intercept_core.metrics import catalogue
+from intercept_core.metrics.metric import MetricRegistry
+from intercept_core.metrics.prometheus import PrometheusRegistry
 from intercept_core.scheduler.stats_report import take_report
-
-PREFIX = "infercept_"
-
-TOTALS = {
-    "parks": ("Interceptions.", None),
-    "resumes": ("Resumed requests, by what had become of their contexts.", "context"),
-    "decisions": ("Changes of mind of the policy, by what it decided.", "disposition"),
-    "waste_byte_seconds": ("Device memory that served nobody, by cause.", "cause"),
-    "recomputed_tokens": ("Context tokens that were computed again.", None),
-    "swapped_blocks": ("KV blocks copied to the host (out) and back (in).", "direction"),
-    "copy_budget_blocks": ("KV blocks that iterations could hide copies of, and did.", "share"),
-    "contexts_reclaimed": ("Takings from waiting contexts by memory pressure.", None),
-    "blocks_over_limit": ("KV blocks taken from parked contexts beyond their share.", None),
-    "overdue": ("Parked requests that ended at the scheduler's deadline.", None),
-    "policy_seconds": ("Time spent in the policy.", None),
-}
-"""Name to meaning and label; in the registry each has ``infercept_`` before and ``_total``
-after it."""
-
-LEVELS = {
-    "parked_requests": ("Requests that wait for an augmentation.", None),
-    "device_blocks": ("KV blocks of the device, by state.", "state"),
-    "host_blocks": ("KV blocks of the host pool, by state.", "state"),
-}
-
-SECONDS = (0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
-TOKENS = (0, 16, 64, 256, 1024, 4096, 16384, 65536)
 
 
 class InterceptMetrics(AggregateStatLoggerBase):
@@ -44,51 +20,28 @@ class InterceptMetrics(AggregateStatLoggerBase):
     Args:
         vllm_config: The engine's configuration.
         engine_indexes: The engines whose numbers come here.
+
+    Attributes:
+        registry: Who exports. vLLM wants a class and makes the logger itself, so this is what
+            a subclass sets to export elsewhere.
     """
 
+    registry: ClassVar[MetricRegistry] = PrometheusRegistry()
+
     def __init__(self, vllm_config: VllmConfig, engine_indexes: list[int]) -> None:
-        _forget_earlier()
+        add = self.registry.add
         self._model = vllm_config.model_config.served_model_name
         self._last: dict[tuple[int, str, str], float] = {}
-        labels = ["model_name", "engine"]
-        self._totals = {
-            name: Counter(PREFIX + name, text, [*labels, *([label] if label else [])])
-            for name, (text, label) in TOTALS.items()
-        }
-        self._levels = {
-            name: Gauge(
-                PREFIX + name,
-                text,
-                [*labels, *([label] if label else [])],
-                multiprocess_mode="mostrecent",
-            )
-            for name, (text, label) in LEVELS.items()
-        }
-
-        def histogram(name: str, text: str, label: str, buckets: tuple[float, ...]) -> Any:
-            return Histogram(PREFIX + name, text, [*labels, label], buckets=buckets)
-
-        self._durations = histogram(
-            "interception_seconds", "Time from call to result.", "kind", SECONDS
-        )
-        self._errors = histogram(
-            "prediction_error_seconds",
-            "Distance of the duration that was predicted from the true one.",
-            "kind",
-            SECONDS,
-        )
-        self._first_tokens = histogram(
-            "resume_to_first_token_seconds",
-            "Time from a result to the next new token.",
-            "context",
-            SECONDS,
-        )
-        self._recomputed = histogram(
-            "interception_recomputed_tokens",
-            "Context tokens computed again after an interception.",
-            "kind",
-            TOKENS,
-        )
+        self._shown: dict[tuple[int, str], set[str]] = {}
+        self._totals = {name: add(metric) for name, metric in catalogue.TOTALS.items()}
+        self._levels = {name: add(metric) for name, metric in catalogue.LEVELS.items()}
+        self._interceptions = add(catalogue.INTERCEPTIONS)
+        self._true_s = add(catalogue.INTERCEPTION_S)
+        self._predicted_s = add(catalogue.PREDICTED_S)
+        self._error_s = add(catalogue.PREDICTION_ERROR_S)
+        self._resume_s = add(catalogue.RESULT_TO_RESUME_S)
+        self._first_token_s = add(catalogue.RESUME_TO_FIRST_TOKEN_S)
+        self._recomputed = add(catalogue.RECOMPUTED_TOKENS)
 
     def record(
         self,
@@ -100,40 +53,48 @@ class InterceptMetrics(AggregateStatLoggerBase):
         """Takes in what an iteration reported."""
         if scheduler_stats is None or (report := take_report(scheduler_stats)) is None:
             return
-        for name, values in report["totals"].items():
-            for label, total in values.items():
-                key = (engine_idx, name, label)
-                child = self._child(self._totals[name], engine_idx, label)
-                child.inc(max(total - self._last.get(key, 0), 0))
-                self._last[key] = total
-        for name, values in report["levels"].items():
-            for label, value in values.items():
-                self._child(self._levels[name], engine_idx, label).set(value)
+        for name, totals in report["totals"].items():
+            self._grow(engine_idx, name, totals)
+        for name, levels in report["levels"].items():
+            self._show(engine_idx, name, levels)
         for interception in report["interceptions"]:
-            self._observe(interception, engine_idx)
+            self._observe(engine_idx, interception)
 
     def log_engine_initialized(self) -> None:
         """Nothing to say."""
 
-    def _observe(self, interception: Mapping[str, Any], engine: int) -> None:
-        kind = interception["kind"] or "unknown"
-        true_s, predicted_s = interception["parked_s"], interception["predicted_s"]
-        self._child(self._durations, engine, kind).observe(true_s)
-        if predicted_s is not None:
-            self._child(self._errors, engine, kind).observe(abs(predicted_s - true_s))
-        first_token_s = interception["first_token_s"]
+    def _grow(self, engine: int, name: str, totals: Mapping[str, float]) -> None:
+        for label, total in totals.items():
+            key = (engine, name, label)
+            last = self._last.get(key)
+            if last is None or total > last:
+                self._totals[name](total - (last or 0), *self._labels(engine, label))
+                self._last[key] = total
+
+    def _show(self, engine: int, name: str, levels: Mapping[str, float]) -> None:
+        show = self._levels[name]
+        if name == catalogue.PARKED:
+            levels = {kind or UNKNOWN: number for kind, number in levels.items()}
+        shown = self._shown.setdefault((engine, name), set())
+        for gone in shown - levels.keys():
+            show(0, *self._labels(engine, gone))
+        for label, level in levels.items():
+            show(level, *self._labels(engine, label))
+        shown.update(levels)
+
+    def _observe(self, engine: int, interception: Mapping[str, Any]) -> None:
+        kind = self._labels(engine, interception["kind"] or UNKNOWN)
         context = interception["context"]
-        self._child(self._first_tokens, engine, context).observe(first_token_s)
-        recomputed = interception["recomputed_tokens"]
-        self._child(self._recomputed, engine, kind).observe(recomputed)
+        true_s, predicted_s = interception["parked_s"], interception["predicted_s"]
+        self._interceptions(1, *kind, context)
+        self._true_s(true_s, *kind)
+        if predicted_s is not None:
+            self._predicted_s(predicted_s, *kind)
+            self._error_s(abs(predicted_s - true_s), *kind)
+        self._resume_s(interception["resume_s"], *kind)
+        self._first_token_s(interception["first_token_s"], *self._labels(engine, context))
+        self._recomputed(interception["recomputed_tokens"], *kind)
 
-    def _child(self, metric: Any, engine: int, label: str) -> Any:
-        labels = (self._model, str(engine), *([label] if label else []))
-        return metric.labels(*labels)
-
-
-def _forget_earlier() -> None:
-    # As vLLM does with its own: a process may make one engine after the other.
-    for collector in list(REGISTRY._collector_to_names):
-        if getattr(collector, "_name", "").startswith(PREFIX):
-            REGISTRY.unregister(collector)
+    def _labels(self, engine: int, label: str) -> tuple[str, ...]:
+        own = (self._model, str(engine))
+        return (*own, label) if label else own

@@ -256,15 +256,15 @@ class InterceptSession:
         self._kind = None
         self._pause = pause = Pause(self._channel, self._context_tokens(), self._log)
         if isinstance(call, CallError):
-            return pause.refuse(ToolCall("unknown", {}), "bad_call", str(call))
+            return self._refused(ToolCall("unknown", {}), "bad_call", str(call))
         offered = self._request.options.augmentations
         if call.name not in offered:
             message = f"no tool is called {call.name!r}; known tools: {', '.join(offered)}"
-            return pause.refuse(call, "unknown_tool", message)
+            return self._refused(call, "unknown_tool", message)
         with self._slots.one() as has_slot:
             if not has_slot:
                 message = f"{call.name} is not available now: too many requests wait for tools"
-                return pause.refuse(call, "too_many_parked", message)
+                return self._refused(call, "too_many_parked", message)
             self._kind = call.name
             return await pause.run(
                 self._bus,
@@ -274,6 +274,11 @@ class InterceptSession:
                 timeout_s=self._request.options.intercept_timeout_s,
                 fit=partial(self._dialect.cut, limit=self._bus.result_limit_tokens(call.name)),
             )
+
+    def _refused(self, call: ToolCall, code: str, message: str) -> str:
+        assert self._pause is not None
+        self._bus.refused(call.name, code)
+        return self._pause.refuse(call, code, message)
 
     # -- what goes to the engine -------------------------------------------------------
 

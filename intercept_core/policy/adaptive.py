@@ -68,16 +68,17 @@ class Adaptive(Policy):
         for context in parked:
             remaining_s = self._durations.remaining_s(context, now_s) or 0.0
             expected[context.request_id] = remaining_s
-            if not context.device_blocks:
+            # What only the host has is worth something, too: its slots are wanted by others.
+            held = (context.device_blocks or context.host_blocks) * state.block_tokens
+            if not held:
                 continue
-            held = context.device_blocks * state.block_tokens
             tokens = min(context.context_tokens, held)
             restore_s = recompute_s(tokens, batch_tokens, other_tokens, cost)
             waste = restore_s * (tokens / 2 + other_tokens)
             value = waste / (max(remaining_s, SHORTEST_S) * held)
             worth[context.request_id] = value
             copy_s = cost.copy_s(context.device_blocks, to_host=True)
-            if copies and remaining_s > iteration_s + copy_s:
+            if copies and context.device_blocks and remaining_s > iteration_s + copy_s:
                 to_copy.append((value, context.request_id))
         to_copy.sort()
         return Decisions({id_: Disposition.MIRROR for _, id_ in to_copy}, worth, expected)

@@ -1,4 +1,7 @@
-"""Keeps contexts for a time to live, as Continuum does."""
+"""Keeps contexts for a time to live, as Continuum does (arXiv 2511.02230).
+
+The rule is that of its first release; the paper also weighs what a reload costs.
+"""
 
 from collections import deque
 from collections.abc import Sequence
@@ -18,9 +21,12 @@ HISTORY = 128
 class Ttl(Policy):
     """Preserves until most interceptions of the kind would have ended, then discards.
 
+    A kind whose interceptions take longer than ``default_s`` is not kept at all: its contexts
+    would be discarded in the end, after a stay for nothing.
+
     Args:
         quantile: Share of the kind's past interceptions that end within the time to live.
-        default_s: Time to live of a kind without a history.
+        default_s: Time to live of a kind without a history, and the longest of any.
     """
 
     name = "ttl"
@@ -39,8 +45,8 @@ class Ttl(Policy):
         history.append(duration_s)
         ordered = sorted(history)
         place = min(int(self._quantile * len(ordered)), len(ordered) - 1)
-        # A context that a long interception holds is not worth a long wait.
-        self._ttl_s[kind] = min(ordered[place], self._default_s)
+        most_end_s = ordered[place]
+        self._ttl_s[kind] = most_end_s if most_end_s <= self._default_s else 0.0
 
     def decide(
         self, parked: Sequence[ParkedContext], state: EngineState, cost: CostModel

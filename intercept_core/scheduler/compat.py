@@ -35,7 +35,13 @@ REQUIRED_PARAMETERS: dict[str, tuple[str, ...]] = {
     "Scheduler.has_requests": ("self",),
     "Scheduler._is_blocked_waiting_status": ("status",),
     "Scheduler._holds_kv_blocks": ("request",),
-    "KVCacheManager.allocate_slots": ("self", "request", "num_new_tokens"),
+    "KVCacheManager.allocate_slots": (
+        "self",
+        "request",
+        "num_new_tokens",
+        "num_new_computed_tokens",
+        "new_computed_blocks",
+    ),
     "KVCacheManager.get_block_ids": ("self", "request_id"),
 }
 """Override point or helper to the parameters it must begin with."""

@@ -48,11 +48,7 @@ def _report_etas(scheduler: InterceptMixin, etas: list[Any]) -> int:
 
 def snapshot(scheduler: InterceptMixin) -> dict[str, Any]:
     """Counts at this moment: requests by state, KV blocks, telemetry; and the costs as they
-    have been learned, with the median relative error of the latest predictions.
-
-    ``held_byte_seconds`` is what parked contexts waste on the device which nobody has counted
-    yet: the totals have it when a context is let go.
-    """
+    have been learned, with the median relative error of the latest predictions."""
     now_s = scheduler.clock()
     running, waiting = scheduler.get_request_counts()
     pool = scheduler.kv_cache_manager.block_pool
@@ -76,10 +72,6 @@ def snapshot(scheduler: InterceptMixin) -> dict[str, Any]:
         "steps": scheduler.current_step,
         "block_bytes": scheduler.stats_reporter.block_bytes,
         "totals": scheduler.stats_reporter.totals(),
-        "held_byte_seconds": sum(
-            parked.device_blocks * (now_s - parked.held_since_s) for parked in scheduler.parked
-        )
-        * scheduler.stats_reporter.block_bytes,
         "levels": scheduler.stats_reporter.levels(),
         "telemetry": scheduler.telemetry.as_dict(),
         "costs": {

@@ -1,17 +1,23 @@
 """The device blocks of contexts that nobody computes on."""
 
 from collections.abc import Callable
+from itertools import chain, islice, takewhile
 
 from vllm.v1.core.kv_cache_manager import KVCacheManager
 from vllm.v1.request import Request
 
+from intercept_core.scheduler.held_blocks import HeldBlocks
 from intercept_core.scheduler.park_table import ParkTable
 from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.telemetry import Telemetry
 
 
 class DeviceBlocks:
-    """Counts them, lets go of them, and keeps the account of how long they were held."""
+    """Counts them, lets go of them, and keeps the account of how long they were held.
+
+    Attributes:
+        parked: Those of parked contexts.
+    """
 
     def __init__(
         self,
@@ -23,9 +29,11 @@ class DeviceBlocks:
     ) -> None:
         self.manager = manager
         self.block_tokens = block_tokens
+        self.parked = HeldBlocks()
         self._table = table
         self._telemetry = telemetry
         self._now_s = now_s
+        self._settled_s = now_s()
 
     @property
     def free(self) -> int:
@@ -41,15 +49,45 @@ class DeviceBlocks:
         """Ids of ``count`` blocks, in a cache with one group."""
         return self.manager.get_block_ids(request.request_id)[0][first : first + count]
 
-    def account(self, parked: Parked) -> None:
-        """Adds what ``parked`` has held since it was last asked."""
+    @property
+    def parked_alone(self) -> int:
+        """Blocks that would be free if no parked context held any."""
+        blocks = self.manager.block_pool.blocks
+        return self.parked.alone(lambda block_id: blocks[block_id].ref_cnt)
+
+    def park(self, parked: Parked) -> None:
+        """Counts a context that is parked from now on."""
+        self.settle()
+        self.parked.add(self._counted(parked, 0))
+        blocks = self.manager.block_pool.blocks
+        held = takewhile(lambda id_: blocks[id_].ref_cnt > 1, self._counted(parked, 0))
+        parked.shared_blocks = sum(1 for _ in held)
+
+    def unpark(self, parked: Parked) -> None:
+        """Counts a context no more, while it still holds its blocks."""
+        self.settle()
+        self.parked.remove(self._counted(parked, 0))
+        parked.held_since_s = self._settled_s
+
+    def _counted(self, parked: Parked, first: int) -> list[int]:
+        """Ids of the blocks of a parked context from this one on, but for vLLM's null block."""
+        groups = self.manager.get_block_ids(parked.request_id)
+        null_id = self.manager.block_pool.null_block.block_id
+        held = islice(chain.from_iterable(groups), first, parked.device_blocks)
+        return [block_id for block_id in held if block_id != null_id]
+
+    def settle(self) -> None:
+        """Adds what parked contexts have held until now to their account."""
         now_s = self._now_s()
-        held_s = now_s - parked.held_since_s
-        parked.held_since_s = now_s
-        if parked.resumed_s is None:
-            self._telemetry.parked_block_s += parked.device_blocks * held_s
-        else:
-            self._telemetry.returning_block_s += self.occupied(parked) * held_s
+        self._telemetry.parked_block_s += len(self.parked) * (now_s - self._settled_s)
+        self._settled_s = now_s
+
+    def account(self, returning: Parked) -> None:
+        """Adds what a context on its way back has held since it was last asked."""
+        now_s = self._now_s()
+        held_s = now_s - returning.held_since_s
+        returning.held_since_s = now_s
+        self._telemetry.returning_block_s += self.occupied(returning) * held_s
 
     def occupied(self, parked: Parked) -> int:
         """Blocks of a context on its way back, those included into which a copy is made."""
@@ -58,7 +96,11 @@ class DeviceBlocks:
 
     def shrink(self, parked: Parked, keep: int) -> None:
         """Lets go of all blocks but the first ``keep``; keeping any needs a single group."""
-        self.account(parked)
+        if parked.request_id in self._table:
+            self.settle()
+            self.parked.remove(self._counted(parked, keep))
+        else:
+            self.account(parked)
         self.cut(parked.request, keep)
         self._table.resize(parked, keep)
 
@@ -74,6 +116,30 @@ class DeviceBlocks:
         else:
             self._free_tail(request.request_id, keep)
         request.num_computed_tokens = min(request.num_computed_tokens, keep * self.block_tokens)
+
+    def regain(self, parked: Parked) -> None:
+        """Takes back what the prefix cache still has of a resumed context's lost end.
+
+        vLLM looks only for those that have lost all.
+        """
+        request = parked.request
+        held, whole = parked.device_blocks, parked.context_tokens // self.block_tokens
+        if not (0 < held < whole and self.divisible and self._may_look_up(request)):
+            return
+        coordinator = self.manager.coordinator
+        (found, *_), *_ = coordinator.find_longest_cache_hit(
+            request.block_hashes, whole * self.block_tokens
+        )
+        tail = found[held:whole]
+        group = coordinator.single_type_managers[0]
+        self.manager.block_pool.touch(tail)
+        group.req_to_blocks[request.request_id].extend(tail)
+        group.num_cached_block[request.request_id] = held + len(tail)
+        parked.device_blocks = held + len(tail)
+        request.num_computed_tokens = parked.device_blocks * self.block_tokens
+
+    def _may_look_up(self, request: Request) -> bool:
+        return self.manager.enable_caching and not request.skip_reading_prefix_cache
 
     def uncache_uncomputed(self, request: Request) -> None:
         """Lets go of blocks that the prefix cache knows by tokens which ``request`` no longer

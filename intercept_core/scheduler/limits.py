@@ -30,21 +30,21 @@ class Limits:
     def release_excess(self) -> None:
         """Takes device blocks of parked contexts until they hold no more than they may.
 
-        First those that the host has too, then the ends of the contexts of least worth.
+        First those that the host has too, then the ends of the contexts of least worth. A
+        block counts once, however many of them share it.
         """
         scheduler = self._scheduler
-        parked = scheduler.parked
-        while (excess := parked.held_blocks - self.parked_blocks) > 0:
-            held = parked.held_blocks
+        parked, held = scheduler.parked, scheduler.device.parked
+        while (excess := len(held) - self.parked_blocks) > 0:
+            before = len(held)
             if (spare := parked.spare_victim()) is not None:
                 keep = max(spare.device_blocks - excess, spare.first_host_block)
                 scheduler.device.shrink(spare, keep)
             elif (victim := parked.victim()) is not None:
                 scheduler.cut(victim, max(victim.device_blocks - excess, 0))
-            freed = held - parked.held_blocks
-            scheduler.telemetry.blocks_over_limit += freed
-            if not freed:
+            else:
                 return
+            scheduler.telemetry.blocks_over_limit += before - len(held)
 
     def fitting(self, session: Request, token_ids: list[int]) -> list[int]:
         """The head of an input for which a context has room.

@@ -193,7 +193,6 @@ class InterceptMixin(Scheduler):
         # The V2 model runner keeps a slot for a request until it hears of a preemption.
         self.reset_preempted_req_ids.add(request.request_id)
         self.device.uncache_uncomputed(request)
-        now_s = self.clock()
         blocks = cdiv(context_tokens, self.block_size)
         held = self.device.held(request)
         if len(self.kv_cache_config.kv_cache_groups) == 1:
@@ -201,19 +200,18 @@ class InterceptMixin(Scheduler):
             # An end that the device has lost already is no part of what can be moved.
             blocks = held or blocks
         self.iterations.forget(request.request_id)
-        self.parked.add(
-            Parked(
-                request=request,
-                key=mark.key,
-                since_s=now_s,
-                held_since_s=now_s,
-                context_tokens=context_tokens,
-                blocks=blocks,
-                device_blocks=held,
-                # A request that was preempted while its stop was on the way holds nothing.
-                disposition=Disposition.PRESERVE if held else Disposition.DISCARD,
-            )
+        parked = Parked(
+            request=request,
+            key=mark.key,
+            since_s=self.clock(),
+            context_tokens=context_tokens,
+            blocks=blocks,
+            device_blocks=held,
+            # A request that was preempted while its stop was on the way holds nothing.
+            disposition=Disposition.PRESERVE if held else Disposition.DISCARD,
         )
+        self.device.park(parked)
+        self.parked.add(parked)
         self.telemetry.parked += 1
 
     def discard(self, parked: Parked) -> None:
@@ -285,7 +283,8 @@ class InterceptMixin(Scheduler):
     def _resume(self, session: Request, arrival_s: float) -> None:
         parked = self.parked.pop(session.request_id)
         assert parked is not None, f"{session.request_id} is not parked"
-        self.device.account(parked)
+        self.device.unpark(parked)
+        self.device.regain(parked)
         if (mark := SessionMark.of(session)) is not None and mark.kind is not None:
             parked.kind = mark.kind  # the bus had no time to tell of a short call
         parked.resumed_s = self.clock()
@@ -356,7 +355,7 @@ class InterceptMixin(Scheduler):
         for request_id in ids:
             self._resumes.aborted(request_id)
             if (parked := self.parked.pop(request_id)) is not None:
-                self.device.account(parked)
+                self.device.unpark(parked)
                 parked.request.status = RequestStatus.WAITING
                 if self.swapper is not None:
                     self.swapper.drop(parked)

@@ -23,9 +23,9 @@ class ParkTable:
         yields_below: Asks the policy, see :class:`~intercept_core.policy.base.Policy`.
 
     Attributes:
-        held_blocks: Device blocks that parked requests hold.
-        yielding_blocks: Those of them that give way to requests which are not running.
-        spare_blocks: Those of them that the host has too.
+        yielding_blocks: Device blocks that become free when all parked contexts have given way
+            that give way to requests which are not running.
+        spare_blocks: Those that become free when the device has lost all that the host has too.
     """
 
     def __init__(self, yields_below: Callable[[], float] = lambda: float("inf")) -> None:
@@ -38,7 +38,6 @@ class ParkTable:
         self._has_turn: set[str] = set()
         self._by_worth = WorthOrder()
         self._spare_by_worth = WorthOrder()
-        self.held_blocks = 0
         self.yielding_blocks = 0
         self.spare_blocks = 0
 
@@ -67,7 +66,6 @@ class ParkTable:
         self._by_id[request_id] = parked
         self._id_of_key[parked.key] = request_id
         self._fresh[request_id] = None
-        self.held_blocks += parked.device_blocks
         self.rank(parked)
 
     def pop(self, request_id: str) -> Parked | None:
@@ -78,7 +76,6 @@ class ParkTable:
             self._fresh.pop(request_id, None)
             self._by_worth.discard(parked)
             self._spare_by_worth.discard(parked)
-            self.held_blocks -= parked.device_blocks
             self._count(parked, 0, 0)
             del self._counted[parked]
         return parked
@@ -138,7 +135,8 @@ class ParkTable:
             self._by_worth.push(parked)
         if spare:
             self._spare_by_worth.push(parked)
-        self._count(parked, parked.device_blocks if self.yields(parked) else spare, spare)
+        yielding = parked.device_blocks if self.yields(parked) else spare
+        self._count(parked, parked.freed_by(yielding), parked.freed_by(spare))
 
     def _count(self, parked: Parked, yielding: int, spare: int) -> None:
         yielding_before, spare_before = self._counted.get(parked, (0, 0))
@@ -152,8 +150,6 @@ class ParkTable:
 
     def resize(self, parked: Parked, device_blocks: int) -> None:
         """Notes that ``parked`` holds ``device_blocks`` from now on."""
-        if parked.request_id in self._by_id:
-            self.held_blocks += device_blocks - parked.device_blocks
         parked.device_blocks = device_blocks
         self.rank(parked)
 

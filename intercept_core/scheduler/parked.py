@@ -22,6 +22,7 @@ class Parked:
         context_tokens: Tokens whose KV was computed at that moment.
         blocks: Blocks of that context, without an end of it that was lost.
         device_blocks: How many of them, from the first on, the device holds.
+        shared_blocks: How many of them, from the first on, others held when it was parked.
         host_slots: Where the host's copies are: of the last block first.
         copy: Its copy in flight; it never has two.
         disposition: What was decided last.
@@ -31,7 +32,7 @@ class Parked:
         declared_s: The duration that the augmentation declares as typical.
         returns_s: The true time of the result, which only experiments tell.
         kind: The augmentation it waits for; None until reported.
-        held_since_s: Since when it has held ``device_blocks``.
+        held_since_s: Since when, on its way back, it has held ``device_blocks``.
         resumed_s: When its result came; None before.
         swapped_out: Blocks copied to the host.
         swapped_in: Blocks copied back.
@@ -47,6 +48,7 @@ class Parked:
     context_tokens: int
     blocks: int
     device_blocks: int
+    shared_blocks: int = 0
     host_slots: list[int] = field(default_factory=list)
     copy: BlockCopy | None = None
     disposition: Disposition = Disposition.PRESERVE
@@ -93,6 +95,13 @@ class Parked:
     def spare_blocks(self) -> int:
         """Device blocks that can go without a loss."""
         return max(self.device_blocks - self.first_host_block, 0)
+
+    def freed_by(self, blocks: int) -> int:
+        """Blocks that become free when it loses so many from its end.
+
+        Others may have let go of shared ones since, so there may be more.
+        """
+        return min(blocks, max(self.device_blocks - self.shared_blocks, 0))
 
     def lost_tokens(self, block_tokens: int) -> int:
         """Tokens of the context that neither device nor host has."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from vllm.utils.math_utils import cdiv
+from vllm.v1.core.kv_cache_manager import KVCacheBlocks
 from vllm.v1.request import Request, RequestStatus
 
 from intercept_core.scheduler.parked import Parked
@@ -30,14 +31,22 @@ def reclaiming(allocate_slots: AllocateSlots, pressure: "MemoryPressure") -> All
     returns None only when there is nothing that the request may take.
     """
 
-    def allocate_or_reclaim(request: Request, *args: Any, **kwargs: Any) -> Any:
+    def allocate_or_reclaim(
+        request: Request,
+        num_new_tokens: int,
+        num_new_computed_tokens: int = 0,
+        new_computed_blocks: KVCacheBlocks | None = None,
+        **kwargs: Any,
+    ) -> Any:
         if pressure.must_wait(request):
             return None
+        args = (request, num_new_tokens, num_new_computed_tokens, new_computed_blocks)
+        pressure.found = new_computed_blocks
         pressure.set_headroom(request)
-        blocks = allocate_slots(request, *args, **kwargs)
+        blocks = allocate_slots(*args, **kwargs)
         while blocks is None and pressure.reclaim_one(request):
             pressure.set_headroom(request)  # spare blocks may have gone
-            blocks = allocate_slots(request, *args, **kwargs)
+            blocks = allocate_slots(*args, **kwargs)
         if blocks is not None:
             pressure.forget(request.request_id)
         return blocks
@@ -57,10 +66,14 @@ class MemoryPressure:
     way, leaves parked contexts that the policy keeps, and takes from those behind it only when
     it has been refused for long, or nobody runs: two half returned requests could each wait
     for the other's blocks.
+
+    Attributes:
+        found: What the prefix cache has for the requester.
     """
 
     def __init__(self, scheduler: "InterceptMixin") -> None:
         self._scheduler = scheduler
+        self.found: KVCacheBlocks | None = None
         self._refusals: dict[str, int] = {}
         self._watermark = scheduler.kv_cache_manager.watermark_blocks
         self._headroom = 0
@@ -147,18 +160,23 @@ class MemoryPressure:
         return self._missing(requester) + self._headroom - self._scheduler.device.free
 
     def _missing(self, requester: Request) -> int:
-        """Blocks that ``requester`` lacks to be whole."""
+        """Free blocks that ``requester`` takes until it is whole."""
         scheduler = self._scheduler
         groups = len(scheduler.kv_cache_config.kv_cache_groups)
         blocks = cdiv(requester.num_tokens, scheduler.block_size) * groups
-        return blocks - scheduler.device.held(requester)
+        return blocks - scheduler.device.held(requester) - self._shared()
+
+    def _shared(self) -> int:
+        """Blocks of the prefix that others hold, too, so that they take no room."""
+        groups = () if self.found is None else self.found.blocks
+        return sum(block.ref_cnt > 0 for group in groups for block in group)
 
     def _would_fit(self, requester: Request) -> bool:
         scheduler = self._scheduler
         needed = self._needed(requester)
         urgent = self._is_urgent(requester)
         parked = scheduler.parked
-        needed -= parked.held_blocks if urgent else parked.yielding_blocks
+        needed -= scheduler.device.parked_alone if urgent else parked.yielding_blocks
         if needed > 0 and (urgent or self._is_impatient(requester)):
             needed -= sum(p.device_blocks for p in self._returning_behind(requester))
             needed -= sum(map(scheduler.device.held, self._holders_behind(requester)))

@@ -80,7 +80,9 @@ class Resumes:
             dispositions=[disposition.value for disposition in parked.dispositions],
             resume_s=now_s - parked.resumed_s,
         )
-        self._tell(parked.request_id, report)
+        self._reports[parked.request_id] = report
+        # No more than the session reads: it goes with every token.
+        self._told[parked.request_id] = {"context": context, "recomputed_tokens": recomputed}
         return recomputed > 0
 
     def attach(self, outputs: dict[int, EngineCoreOutputs]) -> None:
@@ -104,12 +106,6 @@ class Resumes:
                 if output.finish_reason is not None:
                     self._forget(request_id)
 
-    def _tell(self, request_id: str, report: ResumeReport) -> None:
-        self._reports[request_id] = report
-        self._told[request_id] = report.as_dict()  # once, and not for every token
-
     def _first_token(self, request_id: str) -> None:
         first_token_s = self._now_s() - self._untouched.pop(request_id)
-        report = replace(self._reports[request_id], first_token_s=first_token_s)
-        self._tell(request_id, report)
-        self._log.add(report)
+        self._log.add(replace(self._reports[request_id], first_token_s=first_token_s))

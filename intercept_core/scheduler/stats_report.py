@@ -1,11 +1,11 @@
 """What the scheduler tells the stat loggers, beside vLLM's own numbers."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vllm.v1.engine import EngineCoreOutputs
 from vllm.v1.metrics.stats import SchedulerStats
 
-from intercept_core.scheduler.telemetry import RESUME_CONTEXTS
 from intercept_core.swap.host_pool import bytes_per_block
 
 if TYPE_CHECKING:
@@ -77,16 +77,14 @@ class StatsReporter:
         """What has been counted since the start."""
         telemetry = self._scheduler.telemetry
         iterations = self._scheduler.iterations
+        self._scheduler.device.settle()
         waste_block_s = {
             "preserved": telemetry.parked_block_s,
             "recompute": iterations.recompute_token_s / self._scheduler.block_size,
             "swap": telemetry.returning_block_s + telemetry.stall_block_s,
         }
-        preserved, swapped = telemetry.resumed_preserved, telemetry.resumed_swapped
-        resumed = (preserved, swapped, telemetry.resumed - preserved - swapped)
         return {
             "parks": {"": telemetry.parked},
-            "resumes": dict(zip(RESUME_CONTEXTS, resumed, strict=True)),
             "decisions": {
                 "preserve": telemetry.kept,
                 "mirror": telemetry.mirrored,
@@ -113,19 +111,21 @@ class StatsReporter:
 
     def levels(self) -> dict[str, dict[str, float]]:
         """What there is at this moment."""
-        swapper = self._scheduler.swapper
-        levels: dict[str, dict[str, float]] = {
-            "parked_requests": {"": len(self._scheduler.parked)},
+        return {
+            "parked_requests": dict(Counter(one.kind or "" for one in self._scheduler.parked)),
             "device_blocks": self._device_blocks(),
+            "host_blocks": self._host_blocks(),
         }
-        if swapper is not None:
-            moving = swapper.blocks_in_flight
-            levels["host_blocks"] = {
-                "swapped": max(swapper.pool.size - swapper.pool.free - moving, 0),
-                "swapping": moving,
-                "free": swapper.pool.free,
-            }
-        return levels
+
+    def _host_blocks(self) -> dict[str, float]:
+        if (swapper := self._scheduler.swapper) is None:
+            return dict.fromkeys(("swapped", "swapping", "free"), 0)
+        moving = swapper.blocks_in_flight
+        return {
+            "swapped": max(swapper.pool.size - swapper.pool.free - moving, 0),
+            "swapping": moving,
+            "free": swapper.pool.free,
+        }
 
     def _device_blocks(self) -> dict[str, float]:
         scheduler = self._scheduler
@@ -134,9 +134,9 @@ class StatsReporter:
         used = pool.num_gpu_blocks - 1 - free
         leaving = arriving = 0
         if (swapper := scheduler.swapper) is not None:
-            leaving = min(swapper.blocks_to_host, scheduler.parked.held_blocks)
+            leaving = min(swapper.blocks_to_host, len(scheduler.device.parked))
             arriving = sum(map(scheduler.device.occupied, swapper.returning))
-        preserved = scheduler.parked.held_blocks - leaving
+        preserved = len(scheduler.device.parked) - leaving
         cached = 0
         if scheduler.kv_cache_manager.enable_caching:
             # All blocks in use have a hash but the last of each context: counting those that

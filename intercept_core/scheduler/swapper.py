@@ -254,9 +254,11 @@ class Swapper:
             How many blocks are on their way.
         """
         started = 0
-        self.refused = None
+        refused, self.refused = self.refused, None
         for parked in list(self.returning):
             if started >= budget:
+                if refused in self.returning:
+                    self.refused = refused  # not asked again, so nobody may pass it
                 break
             if parked.copy is not None or parked not in self.returning:
                 continue  # the second: reclaimed for one before it

@@ -5,9 +5,6 @@ from typing import Any
 
 from intercept_core.policy.types import Disposition
 
-RESUME_CONTEXTS = ("preserved", "swapped", "discarded")
-"""What may have become of a context."""
-
 
 @dataclass(slots=True)
 class Telemetry:
@@ -86,11 +83,11 @@ class Telemetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeReport:
-    """What one interception meant for one request; rides on its next output.
+    """What one interception meant for one request.
 
     Attributes:
         kind: The augmentation; None if nobody has said.
-        context: One of :data:`RESUME_CONTEXTS`.
+        context: What became of it: ``preserved``, ``swapped`` or ``discarded``.
         context_tokens: Context length at the interception.
         recomputed_tokens: How many of them were computed again.
         blocks_swapped_out: Blocks copied to the host.

@@ -11,15 +11,20 @@ from vllm.distributed.kv_transfer.kv_connector.v1.base import (
     KVConnectorRole,
     SupportsHMA,
 )
+from vllm.distributed.parallel_state import get_world_group
 from vllm.v1.core.kv_cache_manager import KVCacheBlocks
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.kv_cache_interface import KVCacheConfig
 from vllm.v1.outputs import KVConnectorOutput
 from vllm.v1.request import Request
+from vllm.v1.simple_kv_offload.cuda_mem_ops import pin_tensor
 
 from intercept_core.swap.block_copy import BlockCopy, CopyOrders, CopyReports
 from intercept_core.swap.config import SwapConfig
 from intercept_core.swap.copy_backend import CopyBackend
+from intercept_core.swap.cuda_copies import CudaCopies
+from intercept_core.swap.gpu import CudaGpu
+from intercept_core.swap.host_memory import Seen, available_to_workers
 from intercept_core.swap.host_pool import (
     GIB,
     bytes_per_block,
@@ -27,7 +32,7 @@ from intercept_core.swap.host_pool import (
     require_memory,
 )
 from intercept_core.swap.limited_copies import LimitedCopies
-from intercept_core.swap.regions import block_regions
+from intercept_core.swap.regions import block_regions, host_regions
 from intercept_core.swap.thread_copies import ThreadCopies
 
 if TYPE_CHECKING:
@@ -40,6 +45,8 @@ class InterceptConnector(KVConnectorBase_V1, SupportsHMA):
     Attributes:
         host_blocks: Size of the host pool.
         wait: Whether each iteration waits for its copies.
+        lanes: Copies that a worker makes at a time: 2 if those out and those back run beside
+            each other, else 1.
 
     Raises:
         ValueError: at construction, if the settings, the model or the machine do not fit.
@@ -69,6 +76,12 @@ class InterceptConnector(KVConnectorBase_V1, SupportsHMA):
             kv_cache_config, self._config.host_memory_gib, self._workers
         )
         self.wait = False
+        if self._config.bandwidth_gib_per_s is not None:
+            self.lanes = LimitedCopies.lanes
+        elif vllm_config.device_config.device_type == "cuda":
+            self.lanes = CudaCopies.lanes
+        else:
+            self.lanes = ThreadCopies.lanes
         self._orders = CopyOrders()
         self._reports_missing: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
@@ -146,28 +159,23 @@ class InterceptConnector(KVConnectorBase_V1, SupportsHMA):
     def register_kv_caches(self, kv_caches: dict[str, torch.Tensor]) -> None:
         """Makes room on the host and starts the backend."""
         assert self._kv_cache_config is not None
-        require_memory(self._config.host_memory_gib, self._workers)
+        here, available = available_to_workers(
+            _from_all_workers if self._workers > 1 else lambda seen: [seen]
+        )
+        require_memory(self._config.host_memory_gib, self._workers, here, available)
         device = block_regions(self._kv_cache_config, dict(kv_caches))
         on_gpu = device[0].is_cuda
-        host = [
-            torch.empty(self.host_blocks, region.shape[1], dtype=torch.int8, pin_memory=on_gpu)
-            for region in device
-        ]
-        for rows in host:
-            rows.fill_(0)  # so that the machine gives the memory now, or not at all
-        self._backend = self._cuda(device, host) if on_gpu else ThreadCopies(device, host)
+        host = host_regions(device, self.host_blocks, pin_tensor if on_gpu else None)
+        self._backend = (
+            CudaCopies(device, host, CudaGpu(device[0].device))
+            if on_gpu
+            else ThreadCopies(device, host)
+        )
         if self._config.bandwidth_gib_per_s is not None:
             block_gib = bytes_per_block(self._kv_cache_config) / GIB
             self._backend = LimitedCopies(
                 self._backend, block_gib / self._config.bandwidth_gib_per_s
             )
-
-    @staticmethod
-    def _cuda(device: list[torch.Tensor], host: list[torch.Tensor]) -> CopyBackend:
-        # Imported where there is a GPU: its module needs CUDA's bindings.
-        from intercept_core.swap.cuda_copies import CudaCopies
-
-        return CudaCopies(device, host)
 
     def bind_connector_metadata(self, connector_metadata: KVConnectorMetadata) -> None:
         """Starts the copies, before the forward pass, which they run beside."""
@@ -206,3 +214,10 @@ class InterceptConnector(KVConnectorBase_V1, SupportsHMA):
         """Ends the backend."""
         if self._backend is not None:
             self._backend.close()
+
+
+def _from_all_workers(seen: Seen) -> list[Seen]:
+    group = get_world_group()
+    everyone: list[Any] = [None] * group.world_size
+    torch.distributed.all_gather_object(everyone, seen, group.cpu_group)
+    return everyone

@@ -1,8 +1,13 @@
 """How much memory a process can still take: of the machine, and of its container."""
 
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+
+Seen = tuple[str, int]
+"""The name of a machine or container, and the bytes that a worker can take there."""
 
 CGROUP_FILES = (
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
@@ -28,6 +33,18 @@ def available_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
         if left is not None:
             return max(min(machine, left), 0)
     return machine
+
+
+def available_to_workers(gather: Callable[[Seen], list[Seen]]) -> tuple[int, int]:
+    """Workers on this machine, and the bytes that they can take together.
+
+    Args:
+        gather: Brings what each worker has seen to all of them; so all have looked before any
+            of them takes.
+    """
+    name = socket.gethostname()
+    here = [seen for machine, seen in gather((name, available_bytes())) if machine == name]
+    return len(here), min(here)
 
 
 def _left(cgroup: Path, limit: str, used: str, statistics: str, cached: str) -> int | None:

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 
 from vllm.v1.kv_cache_interface import KVCacheConfig
 
-from intercept_core.swap.host_memory import available_bytes
-
 GIB = 2**30
 
 
@@ -47,18 +45,26 @@ def bytes_per_block(config: KVCacheConfig) -> int:
     return sum(tensor.size for tensor in config.kv_cache_tensors) // config.num_blocks
 
 
-def require_memory(host_memory_gib: float, workers: int) -> None:
-    """For a worker that is about to take its share of ``host_memory_gib``.
+def require_memory(
+    host_memory_gib: float, workers: int, workers_here: int, available_bytes: int
+) -> None:
+    """For workers of one machine that are about to take their shares of ``host_memory_gib``.
+
+    Args:
+        host_memory_gib: Of the replica.
+        workers: That share it.
+        workers_here: That share the machine: all of the replica's, some, or others' too.
+        available_bytes: What the machine has free.
 
     Raises:
-        ValueError: if that is more than the machine has free.
+        ValueError: if the shares together are more than that.
     """
-    available_gib = available_bytes() / GIB
-    if host_memory_gib / workers > available_gib:
+    here_gib = host_memory_gib / workers * workers_here
+    if here_gib * GIB > available_bytes:
         raise ValueError(
-            f"host_memory_gib: {host_memory_gib:g} (in {workers} equal parts) is more than the "
-            f"{available_gib:.1f} GiB of memory that this machine or its container has free; "
-            "set it lower"
+            f"host_memory_gib: {host_memory_gib:g} (in {workers} equal parts, {workers_here} "
+            f"here) takes {here_gib:.1f} GiB, more than the {available_bytes / GIB:.1f} GiB of "
+            "memory that this machine or its container has free; set it lower"
         )
 
 

@@ -20,6 +20,8 @@ class LimitedCopies(CopyBackend):
         sleep: Waits some seconds.
     """
 
+    lanes = 2
+
     def __init__(
         self,
         inner: CopyBackend,

@@ -1,5 +1,7 @@
 """The KV cache as plain bytes: a row a block."""
 
+from collections.abc import Callable
+
 import torch
 from vllm.v1.kv_cache_interface import KVCacheConfig
 
@@ -33,3 +35,24 @@ def block_regions(config: KVCacheConfig, caches: Caches) -> list[torch.Tensor]:
         for region in rows:
             regions.setdefault(region.data_ptr(), region)
     return list(regions.values())
+
+
+def host_regions(
+    device: list[torch.Tensor], blocks: int, pin: Callable[[torch.Tensor], None] | None
+) -> list[torch.Tensor]:
+    """Room on the host for ``blocks`` blocks of the device's regions.
+
+    Args:
+        device: See :func:`block_regions`.
+        blocks: Rows of each.
+        pin: Fixes a tensor in memory, for copies by a GPU. Tensors that PyTorch pins itself
+            (``pin_memory=True``) take up to twice their size, the next power of two.
+    """
+    regions = []
+    for region in device:
+        rows = torch.empty(blocks, region.shape[1], dtype=torch.int8)
+        rows.fill_(0)  # so that the machine gives the memory now, or not at all
+        if pin is not None:
+            pin(rows)
+        regions.append(rows)
+    return regions

@@ -7,7 +7,7 @@ import time
 import torch
 
 from intercept_core.swap.block_copy import BlockCopy
-from intercept_core.swap.copy_backend import CopyBackend, DoneCopy
+from intercept_core.swap.copy_backend import WAIT_S, CopyBackend, DoneCopy, failed, overdue
 
 
 class ThreadCopies(CopyBackend):
@@ -17,9 +17,15 @@ class ThreadCopies(CopyBackend):
         device: Regions of the KV cache, see
             :func:`~intercept_core.swap.regions.block_regions`.
         host: As many tensors with rows of the same sizes.
+        wait_s: How long ``wait`` waits at most.
     """
 
-    def __init__(self, device: list[torch.Tensor], host: list[torch.Tensor]) -> None:
+    lanes = 1
+
+    def __init__(
+        self, device: list[torch.Tensor], host: list[torch.Tensor], wait_s: float = WAIT_S
+    ) -> None:
+        self._wait_s = wait_s
         self._pairs = list(zip(device, host, strict=True))
         self._orders: queue.SimpleQueue[BlockCopy | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[DoneCopy] = queue.SimpleQueue()
@@ -36,15 +42,21 @@ class ThreadCopies(CopyBackend):
             self._orders.put(copy)
 
     def poll(self) -> list[DoneCopy]:
-        if self._error is not None:
-            raise RuntimeError(f"a copy of KV blocks failed: {self._error}") from self._error
+        self._raise_error()
         return [self._done.get() for _ in range(self._done.qsize())]
 
     def wait(self) -> None:
         with self._progress:
             self._progress.wait_for(
-                lambda: self._ended == self._started or self._error is not None
+                lambda: self._ended == self._started or self._error is not None, self._wait_s
             )
+            self._raise_error()
+            if left := self._started - self._ended:
+                raise overdue(left, self._wait_s)
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise failed(self._error) from self._error
 
     def close(self) -> None:
         self._orders.put(None)

@@ -1,4 +1,4 @@
-"""Has a real model make the calls of a measurement, through vLLM's plugin for logits."""
+"""Has a real model make given calls, through vLLM's plugin for logits."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import AdapterLogitsProcessor
 
-SCRIPT = "benchmark_script"
+SCRIPT = "script"
 """Key in ``extra_args``: the token that ends a call, then the tokens of each turn."""
 
 

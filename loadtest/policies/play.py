@@ -1,27 +1,18 @@
 """A workload against a real engine."""
 
-import heapq
-import itertools
 import time
 from collections.abc import Sequence
 from random import Random
-from typing import NamedTuple
 
 from vllm.v1.engine import EngineCoreOutput
 
 from loadtest.policies.engine import TRIGGER, BenchEngine
-from loadtest.workloads.conversation import Conversation, Interception
+from loadtest.workloads.conversation import Conversation
 from loadtest.workloads.etas import Etas
 from loadtest.workloads.played import Played
+from loadtest.workloads.timeline import Moment, Timeline
 
 LONGEST_REST_S = 0.02
-
-
-class _Event(NamedTuple):
-    time_s: float
-    ticket: int
-    played: Played
-    eta_s: float | None  # of a report; None for a segment that is asked for
 
 
 class Play:
@@ -49,15 +40,10 @@ class Play:
         self._engine = engine
         self._etas = etas
         self._rng = Random(seed)
-        self._tickets = itertools.count()
         self.played = [Played(conversation) for conversation in workload]
         self._of = {played.name: played for played in self.played}
         self._contexts: dict[str, list[int]] = {played.name: [] for played in self.played}
-        self._events = [
-            _Event(played.conversation.arrival_s, next(self._tickets), played, None)
-            for played in self.played
-        ]
-        heapq.heapify(self._events)
+        self._timeline = Timeline(self.played)
         self._left = len(self.played)
         self._context_tokens = 0
         self.output_tokens = 0
@@ -68,24 +54,21 @@ class Play:
         engine = self._engine
         engine.start()
         while self._left and engine.now_s < until_s:
-            while self._events and self._events[0].time_s <= engine.now_s:
-                self._happen(heapq.heappop(self._events))
+            for moment in self._timeline.due(engine.now_s):
+                self._happen(moment)
             if engine.scheduler.has_requests():
                 for output in engine.step():
                     self._receive(output)
-            elif self._events:
-                rest_s = self._events[0].time_s - engine.now_s
+            else:
+                rest_s = self._timeline.next_s - engine.now_s
                 time.sleep(min(max(rest_s, 0.0), LONGEST_REST_S))
 
-    def _at(self, time_s: float, played: Played, eta_s: float | None = None) -> None:
-        heapq.heappush(self._events, _Event(time_s, next(self._tickets), played, eta_s))
-
-    def _happen(self, event: _Event) -> None:
-        if event.eta_s is None:
-            self._send(event.played)
+    def _happen(self, moment: Moment) -> None:
+        if moment.eta_s is None:
+            self._send(moment.played)
         elif (ours := self._engine.intercepting) is not None:
-            rest_s = event.eta_s - self._engine.now_s
-            ours.parked.report(event.played.name, eta_s=ours.clock() + rest_s)
+            rest_s = moment.eta_s - self._engine.now_s
+            ours.parked.report(moment.played.name, eta_s=ours.clock() + rest_s)
 
     def _send(self, played: Played) -> None:
         ours = self._engine.intercepting is not None
@@ -125,21 +108,8 @@ class Play:
             self._context_tokens -= len(self._contexts.pop(played.name))
             return
         played.index += 1
-        self._intercept(played, call, now_s)
+        self._timeline.intercept(played, call, now_s, self._engine.intercepting, self._etas)
 
     def _grow(self, tokens: int) -> None:
         self._context_tokens += tokens
         self.most_context_tokens = max(self.most_context_tokens, self._context_tokens)
-
-    def _intercept(self, played: Played, call: Interception, now_s: float) -> None:
-        self._at(now_s + call.seconds, played)
-        ours = self._engine.intercepting
-        if ours is None:
-            return
-        parked = ours.parked.get(played.name)
-        if parked is None:
-            raise RuntimeError(f"request {played.name} was not parked at its interception")
-        parked.returns_s = ours.clock() + call.seconds
-        ours.parked.report(played.name, kind=call.kind)
-        for report in self._etas.of(call):
-            self._at(now_s + report.after_s, played, now_s + report.eta_s)

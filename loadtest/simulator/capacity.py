@@ -3,13 +3,13 @@
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import log2
 
 from loadtest.simulator.simulation import Simulation
 from loadtest.workloads.conversation import Conversation
 
 IDLE_CONVERSATIONS = 100
 """How many are played one at a time to see an idle engine's latency."""
-FIRST_RATE_PER_S = 1.0
 LEAST_RATE_PER_S = 2.0**-10
 MOST_RATE_PER_S = 2.0**10
 
@@ -87,26 +87,44 @@ class Capacity:
     broken_per_s: float
 
 
-def search(keeps: Callable[[float], bool], precision: float) -> Capacity:
+def search(
+    keeps: Callable[[float], bool], precision: float, near_per_s: float | None = None
+) -> Capacity:
     """Brackets the largest rate that ``keeps`` accepts.
+
+    All rates are of one geometric series, so that two searches that agree give equal figures.
 
     Args:
         keeps: Whether a rate keeps the limit.
         precision: Ends when the bracket is no wider than this share of its lower end.
+        near_per_s: Where the answer is expected, e.g. by an earlier search: saves steps if it
+            is there, and changes nothing else.
     """
-    kept, broken = 0.0, float("inf")
-    rate = FIRST_RATE_PER_S
-    while not kept or broken > kept * (1 + precision):
-        if keeps(rate):
-            kept = rate
+    octave = 1  # rates between one and its double
+    while 2 ** (1 / octave) > 1 + precision:
+        octave *= 2
+    most = round(octave * log2(MOST_RATE_PER_S))
+    least = round(octave * log2(LEAST_RATE_PER_S))
+    index, reach = 0, octave
+    if near_per_s is not None:
+        index, reach = min(max(round(octave * log2(near_per_s)), least), most), 1
+    kept: int | None = None
+    broken: int | None = None
+    while kept is None or broken is None or broken - kept > 1:
+        if keeps(2 ** (index / octave)):
+            kept = index
         else:
-            broken = rate
-        if not LEAST_RATE_PER_S < rate < MOST_RATE_PER_S:
+            broken = index
+        if kept == most or broken == least:
             break  # everything is bearable, or nothing
-        if not kept:
-            rate = broken / 2
-        elif broken == float("inf"):
-            rate = kept * 2
+        if kept is None:
+            index = max(index - reach, least)
+        elif broken is None:
+            index = min(index + reach, most)
         else:
-            rate = (kept * broken) ** 0.5
-    return Capacity(kept, broken)
+            index = (kept + broken) // 2
+        reach = min(2 * reach, octave)
+    return Capacity(
+        0.0 if kept is None else 2 ** (kept / octave),
+        float("inf") if broken is None else 2 ** (broken / octave),
+    )

@@ -72,10 +72,23 @@ def _capacities(args: argparse.Namespace, settings: Settings) -> None:
     from loadtest.simulator.table import capacity_table
 
     limit_s = args.limit * idle_latency(settings)
-    found = list(_each(args, partial(largest_rate, settings, limit_s, args.precision)))
+    near_per_s = {} if args.near is None else _rates(args.near)
+    search = partial(largest_rate, settings, limit_s, args.precision, near_per_s)
+    found = list(_each(args, search))
     rows = list(zip(args.policy, found, strict=True))
     _print(capacity_table(settings.title, limit_s, rows))
     _write(args.json, [{"policy": policy, **asdict(result)} for policy, result in rows])
+
+
+def _rates(path: Path) -> dict[str, float]:
+    """The rates that an earlier search wrote."""
+    try:
+        earlier = json.loads(path.read_text())
+        return {one["policy"]: one["kept_per_s"] for one in earlier if one["kept_per_s"] > 0}
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(
+            f"--near {path}: not what --capacity --json writes ({error!r})"
+        ) from error
 
 
 def _each(args: argparse.Namespace, run: Callable[[str], Result]) -> Iterator[Result]:
@@ -302,6 +315,13 @@ def _add_search(group: "argparse._ArgumentGroup") -> None:
         default=0.05,
         metavar="SHARE",
         help="relative width of the final bracket (default: %(default)s)",
+    )
+    group.add_argument(
+        "--near",
+        type=_file,
+        metavar="PATH",
+        help="begin each policy's search at the rate that an earlier one wrote with --json: "
+        "the same answer in fewer steps",
     )
 
 

@@ -109,8 +109,7 @@ def summarize(
     account = engine.account
     telemetry: dict[str, float] = {}
     if (ours := engine.intercepting) is not None:
-        for parked in ours.parked:
-            ours.device.account(parked)
+        ours.device.settle()
         telemetry = ours.telemetry.as_dict()
     return Outcome(
         policy=policy,

@@ -1,7 +1,7 @@
 """Simulations from settings, as functions that other processes can run."""
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from loadtest.simulator.capacity import Capacity, Deadlines, idle_latency_s, search
 from loadtest.simulator.outcome import Outcome
@@ -44,11 +44,25 @@ def idle_latency(settings: Settings) -> float:
     return idle_latency_s(lambda workload: simulation(settings, _IDLE_POLICY, workload), plenty)
 
 
-def largest_rate(settings: Settings, limit_s: float, precision: float, policy: str) -> Capacity:
-    """The largest rate whose median normalized latency stays within ``limit_s``."""
+def largest_rate(
+    settings: Settings,
+    limit_s: float,
+    precision: float,
+    near_per_s: Mapping[str, float],
+    policy: str,
+) -> Capacity:
+    """The largest rate whose median normalized latency stays within ``limit_s``.
+
+    Args:
+        settings: The simulation, but for its rate.
+        limit_s: See :class:`~loadtest.simulator.capacity.Deadlines`.
+        precision: See :func:`~loadtest.simulator.capacity.search`.
+        near_per_s: Where the rates of policies are expected.
+        policy: Whose rate.
+    """
 
     def keeps(rate_per_s: float) -> bool:
         workload = settings.workload(rate_per_s)
         return Deadlines(simulation(settings, policy, workload), limit_s).answer()
 
-    return search(keeps, precision)
+    return search(keeps, precision, near_per_s.get(policy))

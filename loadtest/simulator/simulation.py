@@ -1,9 +1,7 @@
 """One policy, one machine, one workload, under a virtual clock."""
 
-import heapq
-import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.engine import EngineCoreOutput
@@ -20,16 +18,10 @@ from loadtest.simulator.virtual_scheduler import (
     block_hasher,
     make_scheduler,
 )
-from loadtest.workloads.conversation import Conversation, Interception
+from loadtest.workloads.conversation import Conversation
 from loadtest.workloads.etas import Etas
 from loadtest.workloads.played import Played
-
-
-class _Event(NamedTuple):
-    time_s: float
-    ticket: int
-    played: Played
-    eta_s: float | None  # of a report; None for a segment that is asked for
+from loadtest.workloads.timeline import Moment, Timeline
 
 
 class Simulation:
@@ -86,12 +78,7 @@ class Simulation:
         self.played = [Played(conversation) for conversation in workload]
         self._of = {played.name: played for played in self.played}
         self._left = len(self.played)
-        self._tickets = itertools.count()
-        self._events = [
-            _Event(played.conversation.arrival_s, next(self._tickets), played, None)
-            for played in self.played
-        ]
-        heapq.heapify(self._events)
+        self._timeline = Timeline(self.played)
 
     def run(
         self,
@@ -113,13 +100,13 @@ class Simulation:
         """
         engine = self.engine
         while self._left and engine.now_s < until_s and not stop():
-            while self._events and self._events[0].time_s <= engine.now_s:
-                self._happen(heapq.heappop(self._events))
-            next_s = self._events[0].time_s if self._events else float("inf")
+            for moment in self._timeline.due(engine.now_s):
+                self._happen(moment)
+            next_s = self._timeline.next_s
             if engine.scheduler.has_requests():
                 for item in engine.iterate(next_s):
                     self._receive(item)
-            elif self._events:
+            elif next_s < float("inf"):
                 engine.now_s = min(next_s, until_s)
             else:
                 raise RuntimeError(f"{self._left} conversations are left and nothing goes on")
@@ -133,14 +120,11 @@ class Simulation:
             # Without a copy there may be an iteration left that tells workers who has ended.
             self.engine.iterate(self.engine.now_s + 1.0)
 
-    def _at(self, time_s: float, played: Played, eta_s: float | None = None) -> None:
-        heapq.heappush(self._events, _Event(time_s, next(self._tickets), played, eta_s))
-
-    def _happen(self, event: _Event) -> None:
-        if event.eta_s is None:
-            self._send(event.played, event.time_s)
+    def _happen(self, moment: Moment) -> None:
+        if moment.eta_s is None:
+            self._send(moment.played, moment.time_s)
         elif (ours := self.engine.intercepting) is not None:
-            ours.parked.report(event.played.name, eta_s=event.eta_s)
+            ours.parked.report(moment.played.name, eta_s=moment.eta_s)
 
     def _send(self, played: Played, now_s: float) -> None:
         played.context_tokens += played.new_tokens
@@ -173,22 +157,9 @@ class Simulation:
             self._worker.forget(item.request_id, played.name)
             return
         played.index += 1
-        self._intercept(played, segment.interception)
-
-    def _intercept(self, played: Played, call: Interception) -> None:
-        now_s = self.engine.now_s
-        self._at(now_s + call.seconds, played)
-        ours = self.engine.intercepting
-        if ours is None:
-            return
-        parked = ours.parked.get(played.name)
-        if parked is None:
-            raise RuntimeError(f"request {played.name} was not parked at its interception")
-        parked.returns_s = now_s + call.seconds
-        ours.parked.report(played.name, kind=call.kind)
-        if self._etas is not None:
-            for report in self._etas.of(call):
-                self._at(now_s + report.after_s, played, now_s + report.eta_s)
+        self._timeline.intercept(
+            played, segment.interception, now_s, self.engine.intercepting, self._etas
+        )
 
 
 def _oracle(hardware: Hardware) -> KvOracle:

@@ -1,6 +1,6 @@
 from collections.abc import Callable
-from typing import Any
 
+import calls
 import pytest
 
 from intercept_core.bus.messages import Call
@@ -10,18 +10,5 @@ MakeCall = Callable[..., Call]
 
 @pytest.fixture(scope="session")
 def make_call() -> MakeCall:
-    """Makes a call; every field has a default."""
-
-    def make(**fields: Any) -> Call:
-        defaults: dict[str, Any] = {
-            "call_id": "call",
-            "request_id": "request",
-            "session_id": "session",
-            "kind": "tool",
-            "arguments": {},
-            "timeout_s": 10.0,
-            "lease_s": 10.0,
-        }
-        return Call(**{**defaults, **fields})
-
-    return make
+    """See ``calls.make_call``."""
+    return calls.make_call

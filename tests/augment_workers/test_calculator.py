@@ -2,12 +2,12 @@ import time
 from fractions import Fraction
 
 import pytest
+from calls import make_call
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment_workers.base import AugmentationError
 from augment_workers.calculator import MAX_CHARACTERS, Calculator, evaluate
-from intercept_core.bus.messages import Call, Result
 
 
 @pytest.mark.parametrize(
@@ -212,14 +212,6 @@ def test_any_text_gives_a_number_or_an_error(text: str) -> None:
 
 
 async def test_calculator_answers_a_call() -> None:
-    call = Call(
-        call_id="c",
-        request_id="r",
-        session_id="s",
-        kind="calculator",
-        arguments={"expression": "6*7"},
-        timeout_s=1,
-        lease_s=1,
-    )
+    call = make_call(arguments={"expression": "6*7"})
     events = [event async for event in Calculator().run(call)]
-    assert events == [Result(call_id="c", attempt=1, text="42")]
+    assert events == [call.result("42")]

@@ -1,7 +1,9 @@
 import asyncio
 from collections.abc import Callable
 
+import calls
 import pytest
+from calls import ENDS, lose_its_caller
 
 from augment_workers import chatbot
 from augment_workers.chatbot import Chatbot
@@ -65,8 +67,8 @@ async def test_the_answer_is_the_result_as_it_was_typed(
     (question,) = asked.chatbot.questions()
     assert (question.call_id, question.session_id, question.kind) == ("a", "session", "human")
     assert question.arguments == {"message": "Which, a?"}
-    assert 0 <= question.waiting_s < 10.0
-    assert question.waiting_s + question.remaining_s == pytest.approx(10.0)
+    assert 0 <= question.waiting_s < calls.PATIENCE_S
+    assert question.waiting_s + question.remaining_s == pytest.approx(calls.PATIENCE_S)
     assert asked.answer("a", "  Néé! ") == "taken"
     *_, result = await task
     assert isinstance(result, Result)
@@ -94,16 +96,22 @@ async def test_answers_find_their_call(asked: Asked, call_of: Callable[..., Call
         assert isinstance(result, Result) and result.text == f"to {name}"
 
 
-async def test_the_deadline_ends_the_wait(asked: Asked, call_of: Callable[..., Call]) -> None:
-    task = await asked.ask(call_of(timeout_s=0.05))
-    *_, failed = await task
-    assert isinstance(failed, Failed)
-    assert (failed.code, failed.message) == ("deadline", "human did not answer within 0.05 s")
+@pytest.mark.parametrize("end", ENDS)
+async def test_a_question_that_nobody_waits_for_is_closed(
+    asked: Asked, call_of: Callable[..., Call], end: str
+) -> None:
+    await lose_its_caller(asked.chatbot, call_of(), end, asked.chatbot.questions)
     assert asked.chatbot.questions() == []
     assert asked.answer("a") == "unknown"
 
 
-async def test_a_caller_that_leaves_ends_the_wait(
+async def test_the_deadline_is_told(asked: Asked, call_of: Callable[..., Call]) -> None:
+    *_, failed = await (await asked.ask(call_of(timeout_s=0.05)))
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.message) == ("deadline", "human did not answer within 0.05 s")
+
+
+async def test_a_cancellation_by_message_ends_the_wait(
     asked: Asked, call_of: Callable[..., Call]
 ) -> None:
     task = await asked.ask(call_of())

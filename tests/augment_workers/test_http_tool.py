@@ -3,17 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from contextlib import aclosing
 from typing import Any
 
+import calls
 import pytest
+from calls import ENDS, lose_its_caller, make_call
 from live_server import live_server
 from weather_app import Weather
 
 from augment_workers.http_tool import HttpTool
-from augment_workers.runner import execute
 from augment_workers.secret_text import Secrets
-from intercept_core.bus.messages import Accepted, Call, Event, Failed, Progress, Result
+from intercept_core.bus.messages import Event, Failed, Progress, Result
 
 PATIENCE_S = 20.0
 TOKEN = "hunter2-token"
@@ -64,20 +64,8 @@ def tool(url: str, **options: Any) -> HttpTool:
 
 
 async def events_of(tool: HttpTool, **arguments: Any) -> list[Event]:
-    call = Call(
-        call_id="1",
-        request_id="r",
-        session_id="s",
-        kind="weather",
-        arguments=arguments,
-        timeout_s=PATIENCE_S,
-        lease_s=PATIENCE_S,
-    )
     try:
-        events = execute(tool, call, worker="w", result_limit_chars=4000)
-        accepted, *rest = [event async for event in events]
-        assert isinstance(accepted, Accepted)
-        return rest
+        return await calls.events_of(tool, make_call(arguments=arguments))
     finally:
         await tool.close()
 
@@ -189,22 +177,15 @@ async def test_a_stream_that_fails(weather: Weather, url: str, end: str, message
     assert message in (await failure_of(tool(f"{url}/stream?ends_with={end}"))).message
 
 
-async def test_leaving_closes_the_connection(weather: Weather, url: str) -> None:
+@pytest.mark.parametrize("end", ENDS)
+async def test_without_a_caller_the_connection_is_closed(
+    weather: Weather, url: str, end: str
+) -> None:
     made = tool(f"{url}/hang")
-    call = Call(
-        call_id="1",
-        request_id="r",
-        session_id="s",
-        kind="weather",
-        arguments={},
-        timeout_s=600.0,
-        lease_s=600.0,
-    )
-    async with asyncio.timeout(PATIENCE_S):
-        async with aclosing(execute(made, call, worker="w", result_limit_chars=9)) as events:
-            assert isinstance(await anext(events), Accepted)
-            assert isinstance(await anext(events), Progress)
-        assert await asyncio.to_thread(weather.left.wait, PATIENCE_S)
+    weather.works.clear()
+    weather.left.clear()
+    await lose_its_caller(made, make_call(), end, weather.works.is_set)
+    assert await asyncio.to_thread(weather.left.wait, PATIENCE_S)
     await made.close()
 
 
@@ -293,16 +274,7 @@ async def test_a_secret_that_is_missing_fails_at_once(url: str) -> None:
 async def test_one_conversation_gets_no_cookies_of_another(weather: Weather, url: str) -> None:
     made = tool(f"{url}/echo")
     for _ in range(2):
-        call = Call(
-            call_id="1",
-            request_id="r",
-            session_id="s",
-            kind="weather",
-            arguments={},
-            timeout_s=PATIENCE_S,
-            lease_s=PATIENCE_S,
-        )
-        [event async for event in execute(made, call, worker="w", result_limit_chars=9)]
+        await calls.events_of(made, make_call())
     await made.close()
     assert weather.headers("cookie") == [None, None]
 

@@ -5,10 +5,11 @@ import errno
 import io
 import os
 import threading
-from contextlib import aclosing
 
+import calls
 import pytest
 import torch
+from calls import ENDS, lose_its_caller, make_call
 from diffusers import PNDMScheduler, StableDiffusionPipeline
 from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from fsspec.implementations.local import LocalFileSystem
@@ -20,10 +21,9 @@ from augment_workers.base import AugmentationError
 from augment_workers.diffusion import Diffusion, DiffusionSettings
 from augment_workers.image import LOAD_AGAIN_AFTER_S, Image, _LoadedOnce
 from augment_workers.micro_batches import Abandoned
-from augment_workers.runner import execute
 from augment_workers.shapes import WEIGHTS
 from augment_workers.shapes.judge import judge
-from intercept_core.bus.messages import Call, Failed, Progress
+from intercept_core.bus.messages import Failed, Progress
 
 PATIENCE_S = 60.0
 FEW_STEPS = 4
@@ -89,26 +89,15 @@ async def image(store, model):
 
 
 def call(prompt):
-    return Call(
-        call_id=prompt,
-        request_id="r",
-        session_id="s",
-        kind="image",
-        arguments={"prompt": prompt},
-        timeout_s=PATIENCE_S,
-        lease_s=PATIENCE_S,
-    )
+    return make_call(call_id=prompt, kind="image", arguments={"prompt": prompt})
 
 
 async def events_of(image, prompt):
-    return [
-        event
-        async for event in execute(image, call(prompt), worker="w", result_limit_chars=1000)
-    ]
+    return await calls.events_of(image, call(prompt))
 
 
 async def test_a_picture_is_stored_and_the_model_gets_its_name(image, store):
-    _, *progress, result = await events_of(image, "a red circle")
+    *progress, result = await events_of(image, "a red circle")
     (artifact,) = result.artifacts
     assert result.text == f"Image saved as {artifact.name}."
     assert artifact.name.startswith("image-") and artifact.content_type == "image/png"
@@ -149,15 +138,13 @@ async def test_calls_that_come_together_are_drawn_together(image, model):
     assert len({events[-1].artifacts[0].name for events in ends}) == len(prompts)
 
 
-async def test_the_loop_stops_when_its_calls_are_gone(store):
-    model = Watched(DiffusionSettings(steps=900))
+@pytest.mark.parametrize("end", ENDS)
+async def test_the_loop_stops_when_its_calls_are_gone(store, end):
+    model = Watched(DiffusionSettings(steps=1000))
     image = Image(store, load=lambda _: model)
-    async with aclosing(image.run(call("a red circle"))) as events:
-        async for event in events:
-            if event.fraction:
-                break
+    await lose_its_caller(image, call("a red circle"), end, lambda: model.steps)
     assert await asyncio.to_thread(model.abandoned.wait, PATIENCE_S)
-    assert model.steps < 900
+    assert model.steps < 1000
     await image.close()
 
 

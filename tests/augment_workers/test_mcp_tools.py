@@ -4,21 +4,21 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import calls
 import psutil
 import pytest
 import pytest_asyncio
+from calls import ENDS, lose_its_caller, make_call
 from live_server import live_server
 from mcp_app import make_server
 
 from augment_workers.mcp_tools import McpTools
 from augment_workers.registry import RegistryError, declared
-from augment_workers.runner import execute
 from augment_workers.secret_text import Secrets
-from intercept_core.bus.messages import Accepted, Call, Event, Failed, Progress, Result
+from intercept_core.bus.messages import Call, Event, Failed, Progress, Result
 
 PATIENCE_S = 60.0
 TOKEN = "hunter2-token"
@@ -101,22 +101,11 @@ def servers() -> list[psutil.Process]:
 
 
 def call(kind: str, **arguments: Any) -> Call:
-    return Call(
-        call_id="1",
-        request_id="r",
-        session_id="s",
-        kind=kind,
-        arguments=arguments,
-        timeout_s=PATIENCE_S,
-        lease_s=PATIENCE_S,
-    )
+    return make_call(kind=kind, arguments=arguments)
 
 
 async def events_of(tools: McpTools, kind: str, **arguments: Any) -> list[Event]:
-    events = execute(tools, call(kind, **arguments), worker="w", result_limit_chars=4000)
-    accepted, *rest = [event async for event in events]
-    assert isinstance(accepted, Accepted)
-    return rest
+    return await calls.events_of(tools, call(kind, **arguments))
 
 
 async def result_of(tools: McpTools, kind: str, **arguments: Any) -> str:
@@ -178,14 +167,14 @@ async def test_a_tool_that_is_not_there(tools: McpTools) -> None:
     assert "'subtract'" in failed.message and "add" in failed.message
 
 
-async def test_leaving_is_told_to_the_server(tools: McpTools, journal: Journal) -> None:
+@pytest.mark.parametrize("end", ENDS)
+async def test_the_server_is_told_that_nobody_waits(
+    tools: McpTools, journal: Journal, end: str
+) -> None:
+    assert await result_of(tools, "add", a=1, b=1) == "2", "it has started"
     journal.path.unlink(missing_ok=True)
-    events = execute(
-        tools, call("count", steps=1000, step_s=0.05), worker="w", result_limit_chars=99
-    )
-    async with aclosing(events):
-        assert isinstance(await anext(events), Accepted)
-        assert isinstance(await anext(events), Progress)
+    counting = call("count", steps=1000, step_s=0.05)
+    await lose_its_caller(tools, counting, end, journal.path.exists)
     await journal.wait_for("count cancelled")
     assert await result_of(tools, "add", a=1, b=1) == "2", "the connection still works"
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 import httpx2
 import pytest
+from calls import make_call
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,7 +26,7 @@ from augment_workers.base import AugmentationError
 from augment_workers.http_tool import HttpTool
 from augment_workers.pinned_transport import pinned
 from augment_workers.secret_text import Secrets
-from intercept_core.bus.messages import Call, Result
+from intercept_core.bus.messages import Result
 
 HERE = "127.0.0.1"
 ELSEWHERE = "127.0.0.2"
@@ -86,17 +87,8 @@ async def call(url: str, resolver: Resolver, **options: Any) -> str:
     }
     secrets = Secrets({"KEY": SECRET})
     tool = HttpTool(url, resolver=resolver, secrets=secrets, **(defaults | options))
-    question = Call(
-        call_id="1",
-        request_id="r",
-        session_id="s",
-        kind="tool",
-        arguments={"a": 1},
-        timeout_s=20.0,
-        lease_s=20.0,
-    )
     try:
-        (event,) = [event async for event in tool.run(question)]
+        (event,) = [event async for event in tool.run(make_call(arguments={"a": 1}))]
         assert isinstance(event, Result)
         return event.text
     except AugmentationError as error:

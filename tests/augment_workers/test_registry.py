@@ -4,9 +4,17 @@ from typing import Any
 
 import pytest
 
+from augment_workers.arguments import ArgumentCheck
 from augment_workers.base import Augmentation
 from augment_workers.calculator import Calculator
-from augment_workers.registry import BUILT_IN, RegistryError, check_options, create, resolve
+from augment_workers.registry import (
+    BUILT_IN,
+    RegistryError,
+    check_options,
+    create,
+    declared,
+    resolve,
+)
 from augment_workers.retrieval import Retrieval
 from augment_workers.wikipedia import WikipediaOptions
 from intercept_core.bus.messages import Call, Event
@@ -50,6 +58,22 @@ def test_built_in_types() -> None:
         assert resolve(name).kind == name
     assert isinstance(create("calculator"), Calculator)
     assert resolve("retrieval") is Retrieval
+
+
+SIX = sorted(BUILT_IN.keys() - {"http", "mcp"})
+
+
+@pytest.mark.parametrize("kind", SIX)
+def test_bad_arguments_reach_none_of_the_six(kind: str) -> None:
+    spec = declared(kind)
+    assert spec is not None
+    fits = ArgumentCheck(spec.parameters).problem_with
+    named = dict.fromkeys(spec.parameters["required"], "search")
+    assert fits(named) is None
+    assert "is a required property" in str(fits({}))
+    assert "'nonsense' was unexpected" in str(fits({**named, "nonsense": "x"}))
+    for name in named:
+        assert f"arguments.{name}: 5 is not" in str(fits({**named, name: 5}))
 
 
 def test_own_class_with_converted_options() -> None:

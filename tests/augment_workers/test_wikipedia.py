@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from calls import ENDS, events_of, lose_its_caller, make_call
 
 from augment_workers.base import AugmentationError
 from augment_workers.corpus import Page
 from augment_workers.retrieval import Retrieval
-from augment_workers.runner import execute
 from augment_workers.wikipedia import Wikipedia, WikipediaOptions
-from intercept_core.bus.messages import Call, Result
+from intercept_core.bus.messages import Result
 
 PAGES = {
     "Grace Hopper": "Grace Hopper was an admiral. She wrote a compiler. See e.g. J. W. Mauchly."
@@ -138,17 +138,11 @@ async def test_find_splits_the_lead_section(server: FakeWikipedia, client: Clien
     assert set(server.agents) == {"test/1 (a@b.example)"}
 
 
-async def test_a_missing_page_leads_to_similar_titles(
-    server: FakeWikipedia, make_call: Any
-) -> None:
+async def test_a_missing_page_leads_to_similar_titles(server: FakeWikipedia) -> None:
     retrieval = Retrieval("wikipedia", wikipedia=WikipediaOptions(url=server.url))
-    call: Call = make_call(
-        kind="retrieval", arguments={"verb": "search", "query": "Grace Kelly"}
-    )
-    stream = execute(retrieval, call, worker="w", result_limit_chars=8000)
-    events = [event async for event in stream]
-    assert events[-1] == call.result("Could not find Grace Kelly. Similar: Grace Hopper.")
-    assert isinstance(events[-1], Result)
+    call = make_call(arguments={"verb": "search", "query": "Grace Kelly"})
+    events = await events_of(retrieval, call)
+    assert events == [call.result("Could not find Grace Kelly. Similar: Grace Hopper.")]
     await retrieval.close()
 
 
@@ -196,6 +190,18 @@ async def test_silence_times_out(server: FakeWikipedia) -> None:
     assert len(server.requests) == 2
     assert await client.wikipedia.find("Grace Hopper") is not None
     await client.wikipedia.close()
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_a_question_for_nobody_holds_up_no_other(server: FakeWikipedia, end: str) -> None:
+    """They go out one at a time."""
+    retrieval = Retrieval("wikipedia", wikipedia=WikipediaOptions(url=server.url))
+    call = make_call(arguments={"verb": "search", "query": "Grace Hopper"})
+    server.first = [None]
+    await lose_its_caller(retrieval, call, end, lambda: server.requests)
+    (result,) = await events_of(retrieval, call)
+    assert isinstance(result, Result) and result.text.startswith("Grace Hopper: ")
+    await retrieval.close()
 
 
 async def test_nobody_there() -> None:

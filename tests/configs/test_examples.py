@@ -4,18 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import calls
 import pytest
+from calls import make_call
 from example_configs import FOLDER, augmentations_of, weather_app
 from live_server import live_server
 
 from augment_workers import registry
 from augment_workers.base import Augmentation
-from augment_workers.runner import execute
 from deployments.config import AugmentationSection
 from deployments.deploy_file import DeployFileError, load_deploy_file
-from intercept_core.bus.messages import Call, Event, Failed, Progress, Result
-
-PATIENCE_S = 60.0
+from intercept_core.bus.messages import Event, Failed, Progress, Result
 
 
 @pytest.fixture(autouse=True)
@@ -34,18 +33,7 @@ async def made(example: str, name: str, **changes: Any) -> AsyncIterator[Augment
 
 
 async def events_of(augmentation: Augmentation, kind: str, **arguments: Any) -> list[Event]:
-    call = Call(
-        call_id="1",
-        request_id="r",
-        session_id="s",
-        kind=kind,
-        arguments=arguments,
-        timeout_s=PATIENCE_S,
-        lease_s=PATIENCE_S,
-    )
-    events = execute(augmentation, call, worker="w", result_limit_chars=4000)
-    _, *rest = [event async for event in events]
-    return rest
+    return await calls.events_of(augmentation, make_call(kind=kind, arguments=arguments))
 
 
 async def text_of(augmentation: Augmentation, kind: str, **arguments: Any) -> str:

@@ -1,26 +1,31 @@
-"""The real application, on a real engine whose words are scripted, over real HTTP."""
+"""One real application for all tests over HTTP: its engine's words are scripted."""
 
 import asyncio
 import json
-from pathlib import Path
 
 import openai
 import pytest
+from example_configs import augmentations_of, weather_app
+from live_server import live_server
 from ray import serve
+from scripted_app import APPLICATION, MODEL, PATIENCE_S, PYTHONPATH, idle
 
 from deployments.builder import build
 from deployments.config import ServeConfig
 
-PATIENCE_S = 60.0
-MODEL = "scripted"
-HERE = Path(__file__).parent
-PYTHONPATH = ":".join(map(str, (HERE, HERE.parent / "support", HERE.parents[1])))
 TEMPLATE = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
-CALCULATOR = {"type": "function", "function": {"name": "calculator"}}
-SPEECH = {"type": "function", "function": {"name": "speech"}}
-NOTES = {"type": "function", "function": {"name": "notes"}}
-SCRIPTED = {"type": "function", "function": {"name": "scripted"}}
-WEATHER = {"type": "function", "function": {"name": "weather"}}
+ENGINE = {
+    "dtype": "float32",
+    "max_model_len": 512,
+    "max_num_seqs": 4,
+    "block_size": 32,
+    "num_gpu_blocks_override": 65,
+    "enforce_eager": True,
+    "chat_template": TEMPLATE,
+    "enable_auto_tool_choice": True,
+    "tool_call_parser": "hermes",
+    "logits_processors": ["served_script:ServedScript"],
+}
 
 
 @pytest.fixture(scope="session")
@@ -36,48 +41,66 @@ def served_journal(model_folder):
 
 
 @pytest.fixture(scope="session")
-def base_url(ray_session, model_folder, served_journal):
-    patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(HERE)
-    config = ServeConfig.model_validate(
-        {
-            "model": str(model_folder),
-            "served_model_name": MODEL,
-            "engine": {
-                "dtype": "float32",
-                "max_model_len": 256,
-                "max_num_seqs": 4,
-                "block_size": 32,
-                "num_gpu_blocks_override": 65,
-                "enforce_eager": True,
-                "chat_template": TEMPLATE,
-                "enable_auto_tool_choice": True,
-                "tool_call_parser": "hermes",
-                "logits_processors": ["served_script:ServedScript"],
-            },
-            "dialect": {"result_prefix": "[", "result_suffix": "]"},
-            "env": {"PYTHONPATH": PYTHONPATH},
-            "augmentations": {
-                "calculator": {"type": "calculator", "inline": True},
-                "scripted": {
-                    "type": "scripted_augmentation:Scripted",
-                    "options": {"journal": str(served_journal)},
-                    "env": {"PYTHONPATH": PYTHONPATH},
+def weather_token():
+    """What the weather service wants to see, and nobody else may."""
+    return "hunter2-token"
+
+
+@pytest.fixture(scope="session")
+def weather_url(weather_token):
+    """The web service of the examples."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WEATHER_TOKEN", weather_token)
+        with live_server(weather_app()) as port:
+            yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def served_config(model_folder, served_journal, weather_url, weather_token):
+    """Tools of our own, and of all three examples, with a token that only a file holds."""
+    token_file = model_folder / "token"
+    token_file.write_text(f"{weather_token}\n")
+    forecast = augmentations_of("http.yaml", weather_url=weather_url)["forecast"]
+    forecast["options"]["headers"] = {"Authorization": f"Bearer ${{file:{token_file}}}"}
+    dice = augmentations_of("python.yaml")["dice"] | {"inline": True}
+    del dice["concurrency"]
+    with pytest.MonkeyPatch.context() as patch:
+        for folder in PYTHONPATH.split(":"):
+            patch.syspath_prepend(folder)
+        yield ServeConfig.model_validate(
+            {
+                "model": str(model_folder),
+                "served_model_name": MODEL,
+                "engine": ENGINE,
+                "dialect": {"result_prefix": "[", "result_suffix": "]"},
+                "env": {"PYTHONPATH": PYTHONPATH},
+                "augmentations": {
+                    "calculator": {"type": "calculator", "inline": True},
+                    "scripted": {
+                        "type": "scripted_augmentation:Scripted",
+                        "options": {"journal": str(served_journal)},
+                        "env": {"PYTHONPATH": PYTHONPATH},
+                    },
+                    "chatbot": {"type": "chatbot", "timeout_s": PATIENCE_S},
+                    "notes": {
+                        "type": "notes_augmentation:Notes",
+                        "env": {"PYTHONPATH": PYTHONPATH},
+                    },
+                    "speech": {"type": "speech"},
+                    "forecast": forecast,
+                    "notebook": augmentations_of("mcp.yaml")["notes"],
+                    "dice": dice,
                 },
-                "chatbot": {"type": "chatbot", "timeout_s": PATIENCE_S},
-                "notes": {
-                    "type": "notes_augmentation:Notes",
-                    "env": {"PYTHONPATH": PYTHONPATH},
-                },
-                "speech": {"type": "speech"},
-            },
-            "artifacts": {"url": str(model_folder / "artifacts")},
-        }
-    )
-    serve.run(build(config), name="http", route_prefix="/")
+                "artifacts": {"url": str(model_folder / "artifacts")},
+            }
+        )
+
+
+@pytest.fixture(scope="session")
+def base_url(ray_session, served_config):
+    serve.run(build(served_config), name=APPLICATION, route_prefix="/")
     yield ray_session
-    serve.delete("http")
-    patch.undo()
+    serve.delete(APPLICATION)
 
 
 @pytest.fixture
@@ -110,31 +133,3 @@ def nothing_is_left(request):
     yield
     if "base_url" in request.fixturenames:
         asyncio.run(idle())
-
-
-async def idle(within_s=PATIENCE_S):
-    """Until the engine holds no request."""
-    replica = serve.get_deployment_handle("LLMReplica", app_name="http")
-    async with asyncio.timeout(within_s):
-        while True:
-            snapshot = await replica.intercept_snapshot.remote()
-            if not snapshot["requests"] and not snapshot["parked"]:
-                return
-            await asyncio.sleep(0.05)
-
-
-def call(name, **arguments):
-    return f"<tool_call>{json.dumps({'name': name, 'arguments': arguments})}</tool_call>"
-
-
-CALL = call("calculator", expression="6*7")
-
-
-def ask(client, extra_body, **fields):
-    fields = {"tools": [CALCULATOR], "temperature": 0, "max_tokens": 120} | fields
-    return client.chat.completions.create(
-        model=MODEL,
-        messages=[{"role": "user", "content": "What is 6*7?"}],
-        extra_body=extra_body,
-        **fields,
-    )

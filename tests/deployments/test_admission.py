@@ -91,3 +91,17 @@ async def test_an_error_in_the_block_gives_the_slot_back():
 def test_limits_are_checked(concurrency, queue_limit, field):
     with pytest.raises(ValueError, match=field):
         Admission(concurrency, queue_limit)
+
+
+async def test_every_change_is_told():
+    told = []
+    admission = Admission(1, 1, on_change=lambda *load: told.append(load))
+    first = Holder(admission)
+    await settled()
+    second = Holder(admission)
+    await settled()
+    assert told[-1] == (1, 1)
+    await first.end()
+    await second.end()
+    assert told[-1] == (0, 0)
+    assert max(told) == (1, 1)

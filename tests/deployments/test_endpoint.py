@@ -30,3 +30,10 @@ def test_an_address_of_another_machine_is_an_error():
 )
 def test_url(host, url):
     assert Endpoint(host, 80).url == url
+
+
+def test_the_remedy_names_the_option_that_was_used():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(EndpointTakenError, match=f"--metrics-port {port + 1}"):
+            Endpoint("127.0.0.1", port, option="--metrics-port").check_free()

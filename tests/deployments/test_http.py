@@ -12,20 +12,16 @@ from ray import serve
 from ray.serve._private.api import serve_start
 from ray.serve.schema import ServeDeploySchema
 from recognizer import spoken_digits
-
-from tests.deployments.conftest import (
+from scripted_app import (
     CALCULATOR,
     CALL,
     MODEL,
-    NOTES,
     PATIENCE_S,
     PYTHONPATH,
-    SCRIPTED,
-    SPEECH,
-    WEATHER,
     ask,
     call,
     idle,
+    tool,
 )
 
 
@@ -114,7 +110,7 @@ def test_the_header_turns_augmentations_on(client, script):
 
 def test_a_call_of_a_tool_of_the_client_is_the_clients(client, script):
     turns = (CALL, call("weather", city="Rome"))
-    response = ask(client, script(*turns), tools=[CALCULATOR, WEATHER])
+    response = ask(client, script(*turns), tools=[CALCULATOR, tool("weather")])
     (tool_call,) = response.choices[0].message.tool_calls
     assert tool_call.function.name == "weather"
     assert json.loads(tool_call.function.arguments) == {"city": "Rome"}
@@ -146,7 +142,7 @@ def test_a_call_that_cannot_be_done(client, script, turn, error):
 @pytest.mark.parametrize("streamed", [True, False])
 def test_a_file_that_a_call_made_is_fetched_by_its_url(client, script, base_url, streamed):
     turns = script(call("notes", text="Buy milk."), "Done.")
-    response = ask(client, turns, tools=[NOTES], stream=streamed)
+    response = ask(client, turns, tools=[tool("notes")], stream=streamed)
     if streamed:
         *_, told = (c.interception for c in response if getattr(c, "interception", None))
     else:
@@ -162,7 +158,7 @@ def test_a_file_that_a_call_made_is_fetched_by_its_url(client, script, base_url,
 
 def test_what_the_model_says_is_heard_by_the_client(client, script):
     text = "four seven one nine"
-    response = ask(client, script(call("speech", text=text), "Done."), tools=[SPEECH])
+    response = ask(client, script(call("speech", text=text), "Done."), tools=[tool("speech")])
     (told,) = response.interceptions
     (artifact,) = told["artifacts"]
     assert re.fullmatch(r"speech-[0-9a-f]{10}\.wav", artifact["name"])
@@ -202,14 +198,16 @@ def test_metrics_tell_of_interceptions(base_url, client, script):
         return after[name] - before.get(name, 0)
 
     assert grown("infercept_parks_total") == 1
-    assert grown('infercept_resumes_total{context="preserved"}') == 1
+    assert grown('infercept_interceptions_total{context="preserved",kind="calculator"}') == 1
+    assert grown('infercept_calls_total{kind="calculator",outcome="succeeded"}') == 1
     assert grown('infercept_interception_seconds_count{kind="calculator"}') == 1
     assert grown('infercept_resume_to_first_token_seconds_count{context="preserved"}') == 1
     assert grown('infercept_waste_byte_seconds_total{cause="preserved"}') > 0
     assert grown("infercept_policy_seconds_total") > 0
     blocks = sum(v for n, v in after.items() if n.startswith("infercept_device_blocks{"))
     assert blocks == 64
-    assert after["infercept_parked_requests"] == 0
+    parked = [v for n, v in after.items() if n.startswith("infercept_parked_requests")]
+    assert set(parked) == {0}
 
 
 def test_completions_show_call_and_result_in_the_text(client, script):
@@ -272,7 +270,7 @@ def test_a_client_that_leaves_cancels_request_and_augmentation(
     body = {
         "model": MODEL,
         "messages": [{"role": "user", "content": "Work."}],
-        "tools": [SCRIPTED],
+        "tools": [tool("scripted")],
         "temperature": 0,
         "stream": streamed,
         **script(call("scripted", seconds=PATIENCE_S * 2), "never"),

@@ -6,10 +6,9 @@ import time
 
 import httpx
 import pytest
+from scripted_app import MODEL, PATIENCE_S, ask, call, idle, tool
 
-from tests.deployments.conftest import MODEL, PATIENCE_S, ask, call, idle
-
-CHATBOT = {"type": "function", "function": {"name": "chatbot"}}
+CHATBOT = tool("chatbot")
 QUESTION = call("chatbot", message="Tea or coffee?")
 
 

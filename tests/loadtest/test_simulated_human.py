@@ -1,11 +1,11 @@
 from statistics import mean, stdev
 
 import pytest
+from calls import events_of, make_call
 from policy_facts import COST, context, state
 
 from augment_workers.registry import create
-from augment_workers.runner import execute
-from intercept_core.bus.messages import Call, Result
+from intercept_core.bus.messages import Result
 from intercept_core.policy.adaptive import Adaptive
 from loadtest.simulated_human import SimulatedHuman
 
@@ -32,16 +32,7 @@ def test_a_seed_makes_the_same_human_again() -> None:
 
 async def test_it_answers_in_the_place_of_the_chatbot() -> None:
     human = create(TYPE, {"seed": 5, "time_scale": 1e-6})
-    call = Call(
-        call_id="1",
-        request_id="r",
-        session_id="s",
-        kind="chatbot",
-        arguments={"message": "Tea or coffee?"},
-        timeout_s=10.0,
-        lease_s=10.0,
-    )
-    *_, result = [e async for e in execute(human, call, worker="w", result_limit_chars=9999)]
+    *_, result = await events_of(human, make_call(arguments={"message": "Tea or coffee?"}))
     assert isinstance(result, Result)
     assert result.text == SimulatedHuman(seed=5).turn()[1] != ""
 

@@ -64,9 +64,19 @@ class Audit:
     def _parked(self) -> None:
         scheduler = self._scheduler
         table = scheduler.parked
-        assert table.held_blocks == sum(parked.device_blocks for parked in table)
+        held = Counter(
+            block_id
+            for parked in table
+            for block_id in scheduler.device.ids(parked.request, 0, parked.device_blocks)
+        )
+        assert scheduler.device.parked._holders == held
+        blocks = scheduler.kv_cache_manager.block_pool.blocks
+        alone = sum(blocks[block_id].ref_cnt == count for block_id, count in held.items())
+        assert scheduler.device.parked_alone == alone
         assert table.yielding_blocks == sum(
-            parked.device_blocks if table.yields(parked) else parked.spare_blocks
+            parked.freed_by(
+                parked.device_blocks if table.yields(parked) else parked.spare_blocks
+            )
             for parked in table
         )
         for parked in self._contexts():

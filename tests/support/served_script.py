@@ -3,14 +3,15 @@
 import json
 from typing import Any
 
-from scripted_logits import SCRIPT, ScriptedLogits
 from vllm import SamplingParams
+
+from loadtest.augmentations.scripted_calls import SCRIPT, ScriptedCalls
 
 XARG = "script_json"
 """``vllm_xargs`` holds no nested lists, so the script travels as JSON."""
 
 
-class ServedScript(ScriptedLogits):
+class ServedScript(ScriptedCalls):
     """Reads the script from a request's ``vllm_xargs``."""
 
     def new_req_logits_processor(self, params: SamplingParams) -> Any:

@@ -21,12 +21,14 @@ class Weather:
         app: The application to serve.
         seen: Method, path with query, headers and body of each request, oldest first.
         failures: Statuses of the next responses of ``/flaky``.
-        left: Set when a client has gone while ``/hang`` worked for it.
+        works: Set when ``/hang`` has begun to work.
+        left: Set when a client has gone meanwhile.
     """
 
     app: FastAPI = field(default_factory=FastAPI)
     seen: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     failures: list[int] = field(default_factory=list)
+    works: threading.Event = field(default_factory=threading.Event)
     left: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -86,6 +88,7 @@ class Weather:
         async def work() -> AsyncIterator[str]:
             try:
                 yield _event("progress", {"fraction": 0.1})
+                self.works.set()
                 await asyncio.sleep(600)
             finally:
                 self.left.set()

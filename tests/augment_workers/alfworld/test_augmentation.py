@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 import pytest
+from calls import ENDS, lose_its_caller
 
 from augment_workers.alfworld.augmentation import WON, Alfworld, describe
 from augment_workers.alfworld.engine import Engine
@@ -17,7 +18,7 @@ from augment_workers.alfworld.protocol import Observation
 from augment_workers.base import AugmentationError
 from augment_workers.registry import RegistryError, check_options
 from augment_workers.runner import execute
-from intercept_core.bus.messages import Accepted, Call, Failed, Progress, Result
+from intercept_core.bus.messages import Accepted, Call, Progress, Result
 
 MakeCall = Callable[..., Call]
 TEST_GAMES = [game for game in read_games() if game.split == "test"]
@@ -265,13 +266,21 @@ async def test_cancellation_leaves_no_process(
         await player.do("look")
 
 
-async def test_a_missed_deadline_leaves_no_process(
-    engine: Engine, alfworld: Alfworld, make_call: MakeCall
+@pytest.mark.parametrize("end", ENDS)
+async def test_without_a_caller_no_process_is_left(
+    engine: Engine, alfworld: Alfworld, make_call: MakeCall, end: str
 ) -> None:
     before = games_of(engine)
-    call = make_call(kind="alfworld", arguments={"action": "start"}, timeout_s=0.001)
-    events = [e async for e in execute(alfworld, call, worker="w", result_limit_chars=4000)]
-    assert isinstance(events[-1], Failed) and events[-1].code == "deadline"
+
+    def stops() -> bool:
+        for pid in games_of(engine) - before:  # else it might have an answer first
+            psutil.Process(pid).send_signal(signal.SIGSTOP)
+        return games_of(engine) > before
+
+    call = make_call(kind="alfworld", arguments={"action": "start"})
+    await lose_its_caller(alfworld, call, end, stops)
+    for pid in games_of(engine) - before:
+        psutil.Process(pid).send_signal(signal.SIGCONT)
     await until(lambda: games_of(engine) <= before)
 
 

@@ -1,26 +1,22 @@
 import asyncio
 import sys
 from array import array
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
 import psutil
 import pytest
+from calls import ENDS, lose_its_caller, make_call
 from recognizer import spoken_digits
 
 from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from augment_workers.base import AugmentationError
-from augment_workers.leases import Leases
-from augment_workers.runner import execute
 from augment_workers.speech import espeak_process
 from augment_workers.speech.augmentation import Speech
 from augment_workers.speech.engine import Advance, Recording
 from augment_workers.speech.espeak import Espeak
 from augment_workers.speech.options import EspeakOptions
-from intercept_core.bus.messages import Accepted, Call, Failed, Progress
-
-MakeCall = Callable[..., Call]
 
 LONG = "The meeting is moved to three o'clock on Friday, in the small room. " * 200
 
@@ -137,26 +133,16 @@ async def test_a_crash_is_an_error_that_may_be_retried(espeak: Espeak) -> None:
     assert recording.duration_s > 0.3
 
 
-async def test_a_lease_that_ends_kills_the_process(make_call: MakeCall, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ENDS)
+async def test_without_a_caller_the_process_is_killed(tmp_path: Path, end: str) -> None:
     folder = ArtifactFolder(
         url=str(tmp_path / "kept"),
         max_bytes=2**26,
         max_artifact_bytes=2**26,
         time_to_live_s=60.0,
     )
-    speech = Speech(ArtifactFiles(folder), max_characters=10**6, progress_interval_s=0.0)
-    leases = Leases()
-    call = make_call(kind="speech", arguments={"text": LONG})
-    seen: list[object] = []
-    async for event in execute(
-        speech, call, worker="here", result_limit_chars=100, leases=leases
-    ):
-        seen.append(event)
-        if isinstance(event, Progress):
-            leases.cancel(call.call_id)
-    assert isinstance(seen[0], Accepted)
-    assert isinstance(seen[-1], Failed)
-    assert seen[-1].code == "cancelled"
+    speech = Speech(ArtifactFiles(folder), max_characters=10**7)
+    await lose_its_caller(speech, make_call(arguments={"text": LONG * 50}), end, speaking)
     assert speaking() == []
     assert not list(tmp_path.rglob("*.wav"))
 

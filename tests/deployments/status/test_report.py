@@ -14,10 +14,9 @@ def snapshot(**changes):
         "waiting": 1,
         "parked": PARKED,
         "block_bytes": 1024,
-        "held_byte_seconds": 2.5,
+        "telemetry": {"resumed": 8, "resumed_preserved": 5, "resumed_swapped": 2},
         "totals": {
             "parks": {"": 12},
-            "resumes": {"preserved": 5, "swapped": 2, "discarded": 1},
             "waste_byte_seconds": {"preserved": 10.0},
         },
         "levels": {
@@ -41,13 +40,14 @@ def test_totals_and_levels_are_taken_over():
     status = EngineStatus.of(snapshot(), replica="r", uptime_s=5.0)
     assert status.intercepted == 12
     assert status.resumed == {"preserved": 5, "swapped": 2, "discarded": 1}
-    assert status.waste_byte_seconds == {"preserved": 12.5}
+    assert status.waste_byte_seconds == {"preserved": 10.0}
     assert status.host_blocks == {"swapped": 1, "swapping": 0, "free": 9}
     assert EngineStatus.model_validate_json(status.model_dump_json()) == status
 
 
 def test_without_a_host_pool_there_are_no_blocks_of_it():
-    levels = {"device_blocks": {"free": 7}}
+    none = {"swapped": 0, "swapping": 0, "free": 0}
+    levels = {"device_blocks": {"free": 7}, "host_blocks": none}
     assert (
         EngineStatus.of(snapshot(levels=levels), replica="r", uptime_s=1.0).host_blocks is None
     )

@@ -1,21 +1,14 @@
 import asyncio
 
+import calls
 import pytest
 
 from intercept_core.bus.memory import InMemoryTransport
-from intercept_core.bus.messages import Call, Cancellation, Failed, Result
+from intercept_core.bus.messages import Cancellation, Failed, Result
 
 
 def make_call(kind="echo", call_id="c1"):
-    return Call(
-        call_id=call_id,
-        request_id="r1",
-        session_id="s1",
-        kind=kind,
-        arguments={"text": "hi"},
-        timeout_s=5.0,
-        lease_s=3.0,
-    )
+    return calls.make_call(call_id=call_id, kind=kind, arguments={"text": "hi"})
 
 
 async def echo(call):

@@ -4,11 +4,12 @@ import asyncio
 import time
 
 import pytest
+from calls import make_call
 from ray.serve._private.common import DeploymentHandleSource, DeploymentID, RequestMetadata
 from ray.serve.exceptions import ReplicaUnavailableError
 from ray.serve.request_router import PendingRequest, ReplicaID
 
-from intercept_core.bus.messages import Call, Renewal
+from intercept_core.bus.messages import Renewal
 from intercept_core.bus.pinned_router import PinnedRouter
 
 PATIENCE_S = 5.0
@@ -56,18 +57,6 @@ def renewal_for(worker):
     return Renewal(worker=worker, call_ids=("c",), lease_s=1.0)
 
 
-def a_call(session_id="s"):
-    return Call(
-        call_id="c",
-        request_id="r",
-        session_id=session_id,
-        kind="tool",
-        arguments={},
-        timeout_s=1.0,
-        lease_s=1.0,
-    )
-
-
 async def test_a_late_replica_is_not_replaced_by_one_that_answers_first():
     slow, fast = Replica("slow"), Replica("fast")
     router = make_router(slow, fast)
@@ -86,7 +75,7 @@ async def test_a_vanished_replica_is_an_error_at_once_and_holds_no_call_up():
     replica.may_answer.set()
     router = make_router(replica)
     lost = [route(router, renewal_for("gone"), n) for n in range(10)]
-    call = route(router, a_call(), 11)
+    call = route(router, make_call(), 11)
     async with asyncio.timeout(PATIENCE_S):
         assert await call is replica
         for task in lost:
@@ -113,7 +102,7 @@ async def test_calls_go_to_any_replica():
         replica.may_answer.set()
     router = make_router(*replicas)
     async with asyncio.timeout(PATIENCE_S):
-        chosen = await asyncio.gather(*(route(router, a_call(), n) for n in range(64)))
+        chosen = await asyncio.gather(*(route(router, make_call(), n) for n in range(64)))
     assert set(chosen) == set(replicas)
 
 
@@ -127,7 +116,9 @@ async def test_a_session_keeps_its_replica_until_that_is_gone():
 
     async def place():
         async with asyncio.timeout(PATIENCE_S):
-            chosen = (route(router, a_call(name), n) for n, name in enumerate(sessions))
+            chosen = (
+                route(router, make_call(session_id=name), n) for n, name in enumerate(sessions)
+            )
             return dict(zip(sessions, await asyncio.gather(*chosen), strict=True))
 
     before = await place()

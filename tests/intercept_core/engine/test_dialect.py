@@ -104,6 +104,12 @@ def test_a_result_within_the_limit_stays_as_it_is(hermes: Dialect, text: str) ->
     assert hermes.cut(text, 100) == text
 
 
+def test_a_short_result_needs_no_tokenizer(tokenizer: TokenizerLike) -> None:
+    dialect = Dialect(DialectConfig(), tokenizer)
+    del dialect.plain
+    assert dialect.cut("12" * 64, 512) == "12" * 64
+
+
 @pytest.mark.parametrize(
     "text", ["word " * 200, "\N{SNOWMAN}" * 200, "</tool_call>" * 50, "x" * 5000, " \n" * 300]
 )

@@ -4,18 +4,27 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
+from recorded_metrics import RecordedMetrics
 from vllm.v1.metrics.stats import SchedulerStats
 
-from intercept_core.engine.metrics import LEVELS, TOTALS, InterceptMetrics
+from intercept_core.engine.metrics import InterceptMetrics
 from intercept_core.scheduler.stats_report import KEY
 
 CONFIG: Any = SimpleNamespace(model_config=SimpleNamespace(served_model_name="m"))
 
 
 @pytest.fixture
-def metrics() -> InterceptMetrics:
-    return InterceptMetrics(CONFIG, [0])
+def registry() -> RecordedMetrics:
+    return RecordedMetrics()
+
+
+@pytest.fixture
+def metrics(registry: RecordedMetrics) -> InterceptMetrics:
+    class Recorded(InterceptMetrics):
+        pass
+
+    Recorded.registry = registry
+    return Recorded(CONFIG, [0])
 
 
 def report(**parts: Any) -> SchedulerStats:
@@ -23,47 +32,70 @@ def report(**parts: Any) -> SchedulerStats:
     return SchedulerStats(kv_connector_stats={KEY: whole})
 
 
-def value(name: str, **labels: str) -> float | None:
-    labels = {"model_name": "m", "engine": "0"} | labels
-    return REGISTRY.get_sample_value(f"infercept_{name}", labels)
-
-
-def test_totals_grow_by_what_is_new(metrics: InterceptMetrics) -> None:
+def test_totals_grow_by_what_is_new(
+    metrics: InterceptMetrics, registry: RecordedMetrics
+) -> None:
     for total in (3, 3, 5):
         metrics.record(report(totals={"decisions": {"swap": total}}), None)
-    assert value("decisions_total", disposition="swap") == 5
+    assert registry.values["decisions", "m", "0", "swap"] == [3, 2]
 
 
-def test_levels_go_up_and_down(metrics: InterceptMetrics) -> None:
+def test_a_total_without_events_stands_at_zero(
+    metrics: InterceptMetrics, registry: RecordedMetrics
+) -> None:
+    metrics.record(report(totals={"overdue": {"": 0}}), None)
+    assert registry.values["overdue", "m", "0"] == [0]
+
+
+def test_levels_go_up_and_down(metrics: InterceptMetrics, registry: RecordedMetrics) -> None:
     for level in (7, 2):
         metrics.record(report(levels={"host_blocks": {"free": level}}), None)
-    assert value("host_blocks", state="free") == 2
+    assert registry.values["host_blocks", "m", "0", "free"] == [7, 2]
 
 
-def test_engines_are_told_apart(metrics: InterceptMetrics) -> None:
+def test_kinds_of_which_none_is_parked_any_more_go_to_zero(
+    metrics: InterceptMetrics, registry: RecordedMetrics
+) -> None:
+    metrics.record(report(levels={"parked_requests": {"": 1, "tool": 2}}), None)
+    metrics.record(report(levels={"parked_requests": {"tool": 1}}), None)
+    metrics.record(report(levels={"parked_requests": {}}), None)
+    assert registry.values["parked_requests", "m", "0", "tool"] == [2, 1, 0]
+    assert registry.values["parked_requests", "m", "0", "unknown"] == [1, 0, 0]
+
+
+def test_engines_are_told_apart(metrics: InterceptMetrics, registry: RecordedMetrics) -> None:
     metrics.record(report(totals={"parks": {"": 3}}), None, engine_idx=0)
     metrics.record(report(totals={"parks": {"": 1}}), None, engine_idx=1)
-    assert value("parks_total") == 3
-    assert value("parks_total", engine="1") == 1
+    assert registry.total("parks", "m", "0") == 3
+    assert registry.total("parks", "m", "1") == 1
 
 
-def test_every_interception_is_observed(metrics: InterceptMetrics) -> None:
+def test_every_interception_is_observed(
+    metrics: InterceptMetrics, registry: RecordedMetrics
+) -> None:
     one = {
         "kind": "tool",
         "context": "swapped",
         "parked_s": 2.0,
         "predicted_s": 5.0,
+        "resume_s": 0.125,
         "first_token_s": 0.25,
         "recomputed_tokens": 12,
     }
     other = one | {"kind": None, "predicted_s": None}
     metrics.record(report(interceptions=[one, other]), None)
-    assert value("interception_seconds_sum", kind="tool") == 2.0
-    assert value("interception_seconds_count", kind="unknown") == 1
-    assert value("prediction_error_seconds_sum", kind="tool") == 3.0
-    assert value("prediction_error_seconds_count", kind="unknown") is None
-    assert value("resume_to_first_token_seconds_count", context="swapped") == 2
-    assert value("interception_recomputed_tokens_sum", kind="tool") == 12
+    tool, unknown = ("m", "0", "tool"), ("m", "0", "unknown")
+    assert registry.total("interceptions", *tool, "swapped") == 1
+    assert registry.total("interceptions", *unknown, "swapped") == 1
+    assert registry.values["interception_seconds", *tool] == [2.0]
+    assert registry.values["interception_seconds", *unknown] == [2.0]
+    assert registry.values["predicted_seconds", *tool] == [5.0]
+    assert registry.values["prediction_error_seconds", *tool] == [3.0]
+    assert ("prediction_error_seconds", *unknown) not in registry.values
+    assert registry.values["result_to_resume_seconds", *tool] == [0.125]
+    swapped = ("m", "0", "swapped")
+    assert registry.values["resume_to_first_token_seconds", *swapped] == [0.25, 0.25]
+    assert registry.values["interception_recomputed_tokens", *tool] == [12]
 
 
 def test_vllms_own_numbers_are_left_alone(metrics: InterceptMetrics) -> None:
@@ -71,16 +103,3 @@ def test_vllms_own_numbers_are_left_alone(metrics: InterceptMetrics) -> None:
     metrics.record(stats, None)
     metrics.record(None, None)
     assert stats.kv_connector_stats == {"theirs": 1}
-
-
-def test_an_engine_may_follow_another_in_a_process(metrics: InterceptMetrics) -> None:
-    again = InterceptMetrics(CONFIG, [0])
-    again.record(report(totals={"parks": {"": 1}}), None)
-    assert value("parks_total") == 1
-
-
-def test_names_say_their_units() -> None:
-    units = ("seconds", "blocks", "tokens", "requests")
-    counted = {"parks", "resumes", "decisions", "contexts_reclaimed", "overdue"}
-    for name in {*TOTALS, *LEVELS} - counted - {"blocks_over_limit"}:
-        assert name.endswith(units), name

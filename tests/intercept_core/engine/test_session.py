@@ -3,11 +3,10 @@
 import asyncio
 
 import pytest
+from engine_runner import MAX_MODEL_LEN, Runner, call, text_of
 from scripted_tools import ScriptedTools
 from vllm.exceptions import VLLMValidationError
 from vllm.sampling_params import RequestOutputKind
-
-from tests.intercept_core.engine.conftest import MAX_MODEL_LEN, Runner, call, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -4,18 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from engine_runner import DIALECT, MAX_MODEL_LEN, Runner, call, text_of
 from scripted_tools import ScriptedTools
 from vllm.outputs import RequestOutput
 
 from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.trigger_config import TriggerConfig
-from tests.intercept_core.engine.conftest import (
-    DIALECT,
-    MAX_MODEL_LEN,
-    Runner,
-    call,
-    text_of,
-)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -50,6 +50,13 @@ def test_what_holds_nothing_has_no_worth() -> None:
     assert not Adaptive().decide([context(device_blocks=0)], state(), COST).worth
 
 
+def test_what_the_host_alone_has_is_worth_as_much_as_on_the_device() -> None:
+    on_host = context(eta_s=103.0, device_blocks=0, host_blocks=10)
+    decisions = Adaptive().decide([on_host], state(), COST)
+    assert decisions.worth == Adaptive().decide([context(eta_s=103.0)], state(), COST).worth
+    assert not decisions.dispositions
+
+
 def test_history_counts_more_than_a_declared_duration() -> None:
     policy = Adaptive()
     parked = context(declared_s=2.0)

@@ -28,6 +28,14 @@ def engines(random_llama: Path) -> Iterator[dict[tuple[bool, bool], InProcessEng
         engine.core.shutdown()
 
 
+@pytest.fixture(scope="session")
+def small(random_llama: Path) -> Iterator[InProcessEngine]:
+    """An engine whose whole cache holds one context of the model's length, 32 blocks."""
+    small = InProcessEngine(random_llama, async_scheduling=False, num_gpu_blocks_override=33)
+    yield small
+    small.core.shutdown()
+
+
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
 def asynchronous(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)

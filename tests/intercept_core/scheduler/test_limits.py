@@ -44,14 +44,6 @@ def rng() -> random.Random:
     return random.Random(5)
 
 
-@pytest.fixture(scope="session")
-def small(random_llama: Path) -> Iterator[InProcessEngine]:
-    """An engine whose whole cache holds one context of the model's length, 32 blocks."""
-    small = InProcessEngine(random_llama, async_scheduling=False, num_gpu_blocks_override=33)
-    yield small
-    small.core.shutdown()
-
-
 def test_a_request_whose_result_never_comes_ends(
     engine: InProcessEngine, rng: random.Random, clock: Clock
 ) -> None:
@@ -124,7 +116,7 @@ def test_parked_contexts_hold_no_more_than_they_may(
     engine.scheduler.limits.parked_blocks = 8
     names = [park(engine, random_ids(rng, 160)) for _ in range(3)]
     scheduler = engine.scheduler
-    assert scheduler.parked.held_blocks <= 8
+    assert len(scheduler.device.parked) <= 8
     handle(
         scheduler, "etas", [[names[0], 1.0, "a", None, None], [names[1], 9.0, "b", None, None]]
     )

@@ -56,7 +56,6 @@ def test_what_the_host_has_too_is_spare() -> None:
     assert mirrored.spare_blocks == 2
     table.resize(mirrored, 2)
     assert table.spare_victim() is None
-    assert table.held_blocks == 6
 
 
 def test_thousands_are_shown_by_turns() -> None:

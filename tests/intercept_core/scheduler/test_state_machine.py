@@ -5,7 +5,7 @@ arrive, are intercepted, resume, abort, close and report at random, while the po
 its mind. After every action all blocks, slots and places are counted again; every read of KV is
 compared with what should be there.
 
-By default 30,000 steps are walked. The whole of it, 100,000 and more:
+By default 15,000 steps are walked. The whole of it, 100,000 and more:
 
     INFERCEPT_WALK_STEPS=100000 pytest -q tests/intercept_core/scheduler/test_state_machine.py
 """
@@ -21,7 +21,7 @@ from random_walk import RandomWalk
 
 from intercept_core.policy.registry import POLICIES
 
-STEPS = int(os.environ.get("INFERCEPT_WALK_STEPS", "30000"))
+STEPS = int(os.environ.get("INFERCEPT_WALK_STEPS", "15000"))
 WALK_STEPS = 250
 """Of one walk: long enough for a full house, short enough for many kinds."""
 

@@ -12,6 +12,7 @@ from script import random_ids
 from vllm.v1.engine import EngineCoreOutputs
 from vllm.v1.metrics.stats import SchedulerStats
 
+from intercept_core.metrics import catalogue
 from intercept_core.policy.adaptive import Adaptive
 from intercept_core.policy.base import Policy
 from intercept_core.policy.discard import Discard
@@ -98,12 +99,15 @@ def test_every_device_block_is_in_one_state(
     engine.run_until(lambda: engine.ended("idle"))
     engine.add("busy", random_ids(rng, 60), max_tokens=5, ignore_eos=True)
     engine.run_until(lambda: bool(engine.turns["busy"][-1].token_ids))
-    levels = StatsReporter(scheduler, enabled=True).report()["levels"]
+    report = StatsReporter(scheduler, enabled=True).report()
+    assert report["totals"].keys() == catalogue.TOTALS.keys()
+    levels = report["levels"]
+    assert levels.keys() == catalogue.LEVELS.keys()
     blocks = levels["device_blocks"]
     assert sum(blocks.values()) == 44
     assert (blocks["preserved"], blocks["running"], blocks["swapping"]) == (4, 2, 0)
     assert blocks["free"] + blocks["cached"] == engine.free_blocks
-    assert levels["parked_requests"] == {"": 1}
+    assert levels["parked_requests"] == {"": 1}, "nobody has told of its kind"
     engine.run_until(lambda: engine.ended("busy"))
     engine.close("idle")
 

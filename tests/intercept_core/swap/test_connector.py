@@ -11,6 +11,7 @@ from vllm.v1.outputs import KVConnectorOutput
 from intercept_core.scheduler.mixin import InterceptMixin
 from intercept_core.swap.block_copy import BlockCopy, CopyOrders, CopyReports
 from intercept_core.swap.connector import InterceptConnector
+from intercept_core.swap.copy_backend import CopyBackend, DoneCopy
 
 KIND = Kind(
     policy="adaptive",
@@ -101,6 +102,50 @@ def test_nothing_is_ever_found_in_it(scheduler: InterceptMixin) -> None:
 
 def test_a_worker_without_a_cache_has_nothing_to_report(scheduler: InterceptMixin) -> None:
     assert connector(scheduler).build_connector_worker_meta() is None
+
+
+class FakeFailedCopies(CopyBackend):
+    """One whose first copy has failed."""
+
+    lanes = 1
+
+    def start(self, copies: list[BlockCopy]) -> None:
+        pass
+
+    def poll(self) -> list[DoneCopy]:
+        raise RuntimeError("a copy failed")
+
+    def wait(self) -> None:
+        raise RuntimeError("a copy failed")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_failed_copy_ends_the_iteration(scheduler: InterceptMixin) -> None:
+    """vLLM takes errors of iterations for the engine's end, and tells all requests."""
+    ours = connector(scheduler)
+    ours._backend = FakeFailedCopies()
+    ours.bind_connector_metadata(CopyOrders([copy(1)]))
+    with pytest.raises(RuntimeError, match="a copy failed"):
+        ours.build_connector_worker_meta()
+    with pytest.raises(RuntimeError, match="a copy failed"):
+        ours.bind_connector_metadata(CopyOrders([copy(2)], wait=True))
+
+
+def test_one_thread_makes_all_copies_and_a_gpu_s_engines_one_each_way(
+    scheduler: InterceptMixin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert connector(scheduler).lanes == 1
+    monkeypatch.setattr(scheduler.vllm_config.device_config, "device_type", "cuda")
+    assert connector(scheduler).lanes == 2
+
+
+def test_a_bandwidth_is_each_way_s_own(
+    scheduler: InterceptMixin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = with_settings(scheduler, monkeypatch, host_memory_gib=1, bandwidth_gib_per_s=1)
+    assert limited.lanes == 2
 
 
 def test_several_kv_cache_groups_are_refused(scheduler: InterceptMixin) -> None:

@@ -5,7 +5,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from intercept_core.swap.host_memory import CGROUP_FILES, available_bytes
+from intercept_core.swap.host_memory import (
+    CGROUP_FILES,
+    Seen,
+    available_bytes,
+    available_to_workers,
+)
 
 
 def write_limits(folder: Path, version: int, limit: str, used: int, cached: int) -> None:
@@ -32,3 +37,12 @@ def test_a_container_without_a_limit_has_what_the_machine_has(tmp_path: Path) ->
 def test_a_container_beyond_its_limit_has_nothing(tmp_path: Path) -> None:
     write_limits(tmp_path, 2, "1000", used=3000, cached=0)
     assert available_bytes(tmp_path) == 0
+
+
+def test_workers_of_one_machine_share_what_the_last_of_them_saw() -> None:
+    def gather(mine: Seen) -> list[Seen]:
+        name, seen = mine
+        assert 0 < seen <= psutil.virtual_memory().total
+        return [(name, 7000), ("another", 10), mine, (name, 5000)]
+
+    assert available_to_workers(gather) == (3, 5000)

@@ -1,6 +1,5 @@
 """Host blocks are handed out once, and the pool fits the machine."""
 
-import psutil
 import pytest
 import torch
 from hypothesis import given, settings
@@ -84,11 +83,20 @@ def test_workers_share_the_memory(workers: int, blocks: int) -> None:
     assert host_blocks(cache_config(), 8.5 * BLOCK_BYTES / GIB, workers) == blocks
 
 
-def test_more_than_the_machine_has_is_refused() -> None:
-    available = psutil.virtual_memory().available / GIB
-    with pytest.raises(ValueError, match=r"host_memory_gib: .* is more than .* set it lower"):
-        require_memory(2 * available, 1)
-    require_memory(2 * available, 4)
+@pytest.mark.parametrize(
+    ("workers", "here", "available_gib"), [(1, 1, 8), (4, 4, 8), (4, 2, 4), (2, 4, 16)]
+)
+def test_what_the_machine_has_must_do_for_all_its_workers(
+    workers: int, here: int, available_gib: int
+) -> None:
+    available = available_gib * GIB
+    require_memory(8.0, workers, here, available)
+    message = (
+        rf"host_memory_gib: 8 \(in {workers} equal parts, {here} here\) takes "
+        rf"{available_gib}.0 GiB, more than the {available_gib}.0 GiB .*; set it lower"
+    )
+    with pytest.raises(ValueError, match=message):
+        require_memory(8.0, workers, here, available - 1)
 
 
 def test_less_than_a_block_is_refused() -> None:

@@ -9,7 +9,7 @@ from vllm.v1.kv_cache_interface import (
     KVCacheTensor,
 )
 
-from intercept_core.swap.regions import block_regions
+from intercept_core.swap.regions import block_regions, host_regions
 
 BLOCKS, PAGE = 6, 32
 LAYERS = ["a", "b", "c"]
@@ -84,3 +84,13 @@ def test_a_cache_of_several_tensors_is_found_by_its_first() -> None:
     half = storage.numel() // 2
     regions = block_regions(placed, {"a": [storage[:half], storage[half:]]})
     assert regions[0].data_ptr() == storage.data_ptr()
+
+
+@pytest.mark.parametrize("pins", [False, True])
+def test_the_host_has_rows_of_the_device_s_sizes(pins: bool) -> None:
+    device = [torch.ones(BLOCKS, size, dtype=torch.int8) for size in (PAGE, 3 * PAGE)]
+    pinned: list[torch.Tensor] = []
+    host = host_regions(device, 2, pinned.append if pins else None)
+    assert [tuple(rows.shape) for rows in host] == [(2, PAGE), (2, 3 * PAGE)]
+    assert all(rows.dtype == torch.int8 and not rows.any() for rows in host)
+    assert [rows.data_ptr() for rows in pinned] == [rows.data_ptr() for rows in host] * pins

@@ -25,19 +25,37 @@ HARDWARE = Hardware(cost=LinearCostModel(), device_blocks=60, host_blocks=60)
 @given(
     limit=st.floats(2 * LEAST_RATE_PER_S, MOST_RATE_PER_S / 2),
     precision=st.floats(0.01, 1.0),
+    near=st.none() | st.floats(2 * LEAST_RATE_PER_S, MOST_RATE_PER_S / 2),
 )
-def test_the_bracket_holds_the_limit_and_is_narrow(limit: float, precision: float) -> None:
+def test_the_bracket_holds_the_limit_and_is_narrow(
+    limit: float, precision: float, near: float | None
+) -> None:
     tried: list[float] = []
 
     def keeps(rate_per_s: float) -> bool:
         tried.append(rate_per_s)
         return rate_per_s <= limit
 
-    found = search(keeps, precision)
+    found = search(keeps, precision, near)
+    assert found == search(lambda rate_per_s: rate_per_s <= limit, precision)
     assert found.kept_per_s <= limit < found.broken_per_s
     assert found.broken_per_s <= found.kept_per_s * (1 + precision)
     assert {found.kept_per_s, found.broken_per_s} <= set(tried)
-    assert len(tried) < 30
+    assert len(tried) < 40
+
+
+@settings(derandomize=True)
+@given(limit=st.floats(2 * LEAST_RATE_PER_S, MOST_RATE_PER_S / 2))
+def test_an_earlier_answer_is_confirmed_by_two_rates(limit: float) -> None:
+    tried: list[float] = []
+
+    def keeps(rate_per_s: float) -> bool:
+        tried.append(rate_per_s)
+        return rate_per_s <= limit
+
+    earlier = search(lambda rate_per_s: rate_per_s <= limit, 0.1)
+    assert search(keeps, 0.1, earlier.kept_per_s) == earlier
+    assert tried == [earlier.kept_per_s, earlier.broken_per_s]
 
 
 def test_where_nothing_is_kept_the_bracket_begins_at_zero() -> None:

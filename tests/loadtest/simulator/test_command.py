@@ -43,6 +43,7 @@ def test_wrong_arguments(
     [
         (["--policy", "no.such:Policy"], "'no.such:Policy' cannot be imported"),
         (["--rate", "0.001", "--duration", "1"], "nothing arrives within 1 s"),
+        (["--capacity", "--near", __file__], "not what --capacity --json writes"),
         (["--profile", __file__], "--profile needs --device-blocks and --host-blocks"),
     ],
 )
