@@ -22,8 +22,8 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml $(addprefix --override ,$(EXCLUDE
 DROP_EXCLUDED = sed "/sys_platform == 'never'/d"
 
 .DEFAULT_GOAL := help
-.PHONY: help environment serve demo test check format lock train-demo-model eval-demo-model \
-	train-image-model eval-image-model clean
+.PHONY: help environment serve demo loadtest soak test check format lock train-demo-model \
+	eval-demo-model train-image-model eval-image-model clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ serve: $(STAMP) ## Serve CONFIG (configs/demo.yaml) until Ctrl-C
 
 demo: $(STAMP) ## Watch interceptions; URL=http://... takes a running server
 	@exec $(BIN)/infercept demo --config $(CONFIG) $(if $(URL),--url $(URL))
+
+loadtest: $(DEV_STAMP) ## Load a server with the mix; URL, ARGS="--users 20 --shape spike"
+	@exec $(BIN)/python -m loadtest.load --config $(CONFIG) $(if $(URL),--url $(URL)) $(ARGS)
+
+soak: $(DEV_STAMP) ## Load CONFIG for ten minutes: failures, memory, blocks; ARGS="--minutes 60"
+	@exec $(BIN)/python -m loadtest.soak --config $(CONFIG) $(ARGS)
 
 test: $(DEV_STAMP) ## Run all tests
 	@$(BIN)/pytest

@@ -1,6 +1,8 @@
 """The Serve deployment that hosts one augmentation."""
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
@@ -16,16 +18,21 @@ from augment_workers.leases import Leases
 from augment_workers.runner import execute
 from deployments.admission import Admission, QueueFullError, QueueTimeoutError
 from deployments.ray_metrics import RayRegistry
+from deployments.serve_logs import join_serve_logs
 from deployments.worker_metrics import WorkerMetrics
 from intercept_core.bus.messages import (
     Answer,
     Call,
     Cancellation,
     Event,
+    Failed,
     Question,
     Receipt,
     Renewal,
+    Result,
 )
+
+logger = logging.getLogger("ray.serve")
 
 ASK_WITHIN_S = 1.0
 """Seconds in which a call that runs must have asked its question."""
@@ -68,6 +75,7 @@ class AugmentationWorker:
         result_limit_chars: int,
         artifacts: ArtifactFolder | None = None,
     ) -> None:
+        join_serve_logs()
         self._metrics = WorkerMetrics(RayRegistry())
         self._admission = Admission(concurrency, queue_limit, self._metrics.load)
         self._leases = Leases()
@@ -178,9 +186,31 @@ class AugmentationWorker:
             result_limit_chars=self._result_limit_chars,
             leases=self._leases,
         )
+        started_at = time.monotonic()
+        outcome = "stopped"
         try:
             async with aclosing(events):
                 async for event in events:
+                    if isinstance(event, Result | Failed):
+                        outcome = _outcome(event)
                     yield event
         finally:
             del self._due_at[attempt]
+            _note(call, outcome, time.monotonic() - started_at)
+
+
+def _outcome(event: Result | Failed) -> str:
+    return "succeeded" if isinstance(event, Result) else event.code
+
+
+def _note(call: Call, outcome: str, seconds: float) -> None:
+    """Logs a call that is over here; its words, which may hold secrets, are left out."""
+    fields = {
+        "kind": call.kind,
+        "call_id": call.call_id,
+        "attempt": call.attempt,
+        "session_id": call.session_id,
+        "seconds": round(seconds, 6),
+        "outcome": outcome,
+    }
+    logger.info("call ended: %s %s %s", call.kind, call.call_id, outcome, extra=fields)

@@ -1,6 +1,5 @@
 """``infercept demo``: watch a model call tools, and what became of its context meanwhile."""
 
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -11,10 +10,14 @@ from typing import Any
 
 import httpx
 import openai
+from rich.console import Console
 
+from deployments import exit_codes
 from deployments.demo_files import File, fetch
 from deployments.demo_human import Human
 from deployments.demo_questions import QUESTIONS, Question
+from deployments.terminal.stream import Said, Step, Used, events
+from deployments.terminal.stream_view import StreamView
 
 REQUEST_TIMEOUT_S = 120.0
 MAX_TOKENS = 1000
@@ -84,10 +87,10 @@ def demo_command(url: str | None, config: Path, types: bool | None = None) -> in
         with _some_server(config) as found:
             return run_demo(found, types=types)
     except Stopped:
-        return 130
+        return exit_codes.INTERRUPTED
     except (DeployFileError, EndpointTakenError, StartError) as error:
         print(f"infercept: {error}", file=sys.stderr)
-        return 1
+        return exit_codes.FAILED
 
 
 @contextmanager
@@ -106,7 +109,7 @@ def _some_server(config: Path) -> Iterator[str]:
             print(f"asking the server at {endpoint.url}", flush=True)
             yield endpoint.url
             return
-        with running_server(file, endpoint, Progress()):
+        with Progress() as progress, running_server(file, endpoint, progress):
             yield endpoint.url
 
 
@@ -120,7 +123,7 @@ def _answers(url: str) -> bool:
 def run_demo(
     url: str, questions: Sequence[Question] = QUESTIONS, *, types: bool = False
 ) -> int:
-    """Asks everything and prints it; returns 1 if a question had no answer at all."""
+    """Asks everything and prints it; returns the exit code of the program."""
     client = openai.OpenAI(
         base_url=f"{url.rstrip('/')}/v1",
         api_key="none",
@@ -132,7 +135,7 @@ def run_demo(
             model = client.models.list().data[0].id
         except openai.OpenAIError as error:
             print(f"infercept: no server answers at {url}: {error}", file=sys.stderr)
-            return 1
+            return exit_codes.NO_SERVER
         conversations = []
         for number, question in enumerate(questions, start=1):
             print(f"\n{number:2} {question.text}", flush=True)
@@ -148,6 +151,7 @@ def converse(
     """Asks one question, streamed, and prints what happens as it happens."""
     conversation = Conversation(question)
     started_at_s = time.monotonic()
+    view = StreamView(Console())
     try:
         stream = client.chat.completions.create(
             model=model,
@@ -158,16 +162,20 @@ def converse(
             stream=True,
             stream_options={"include_usage": True},
         )
-        printer = _Printer()
-        for chunk in stream:
-            _take(conversation, chunk, printer)
-            if (told := getattr(chunk, "interception", None)) is not None:
-                human.hear(told)
-        printer.end_line()
+        for event in events(stream):
+            _take(conversation, event, view)
+            if isinstance(event, Step):
+                if event.asks:
+                    view.rest()
+                human.hear(event.told)
+        view.end_line()
         _fetch_files(conversation, str(client.base_url))
     except (openai.OpenAIError, httpx.HTTPError, ValueError) as error:
+        view.end_line()
         conversation.error = str(error)
         print(f"\n   error: {error}", flush=True)
+    finally:
+        view.rest()
     conversation.total_s = time.monotonic() - started_at_s
     return conversation
 
@@ -180,63 +188,16 @@ def _fetch_files(conversation: Conversation, url: str) -> None:
             conversation.files.append(file)
 
 
-def _take(conversation: Conversation, chunk: Any, printer: "_Printer") -> None:
-    told = getattr(chunk, "interception", None)
-    if told is not None:
-        conversation.interceptions[told["id"]] = told
-        printer.interception(told)
-    elif chunk.choices and (text := chunk.choices[0].delta.content):
-        conversation.answer += text
-        printer.text(text)
-    if chunk.usage is not None:
-        conversation.tokens = chunk.usage.completion_tokens
-
-
-class _Printer:
-    """Text as it streams, and each step of an interception in a line of its own."""
-
-    def __init__(self) -> None:
-        self._in_line = False
-
-    def text(self, text: str) -> None:
-        if not self._in_line:
-            print("   ", end="")
-            text = text.lstrip()
-        self._in_line = True
-        print(text.replace("\n", "\n   "), end="", flush=True)
-
-    def end_line(self) -> None:
-        if self._in_line:
-            print(flush=True)
-        self._in_line = False
-
-    def interception(self, told: dict[str, Any]) -> None:
-        self.end_line()
-        print(f"   | {_step(told)}", flush=True)
-
-
-def _step(told: dict[str, Any]) -> str:
-    """One step of an interception, in words."""
-    who, took = told["kind"], _duration(told["seconds"])
-    match told["state"]:
-        case "running" if "fraction" in told:
-            return f"{who}: {told['fraction']:.0%} done after {took}"
-        case "running":
-            return f"{who} {json.dumps(told['arguments'], ensure_ascii=False)}"
-        case "succeeded":
-            return f"{who} answered in {took}"
-        case "failed":
-            return f"{who} failed after {took}: {told.get('error', '')}"
-        case _:
-            return (
-                f"context of {told['context_tokens']} tokens {told.get('context')}, "
-                f"{told.get('recomputed_tokens')} recomputed, "
-                f"{told.get('result_tokens')} added"
-            )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+def _take(conversation: Conversation, event: Said | Step | Used, view: StreamView) -> None:
+    match event:
+        case Step(told):
+            conversation.interceptions[event.id] = dict(told)
+            view.step(told)
+        case Said(text):
+            conversation.answer += text
+            view.text(text)
+        case Used(tokens):
+            conversation.tokens = tokens
 
 
 def print_table(conversations: Sequence[Conversation]) -> None:

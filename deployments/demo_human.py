@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
+from deployments.terminal.replies import send_reply
 
 KIND = "chatbot"
-ANSWER_TIMEOUT_S = 30.0
 
 
 class Human:
@@ -36,7 +35,7 @@ class Human:
         text = self._typed(prepared) if self._types else prepared
         if not self._types:
             print(f"   you> {text}", flush=True)
-        if (problem := self._send(told["id"], text)) is not None:
+        if (problem := send_reply(self._url, told["id"], text)) is not None:
             print(f"   | not delivered: {problem}", flush=True)
 
     def _typed(self, prepared: str) -> str:
@@ -45,12 +44,3 @@ class Human:
         except EOFError:
             print(flush=True)
             return prepared
-
-    def _send(self, interception_id: str, text: str) -> str | None:
-        """Delivers an answer; returns what went wrong, if anything did."""
-        path = f"{self._url}/v1/interceptions/{interception_id}"
-        try:
-            response = httpx.post(path, json={"text": text}, timeout=ANSWER_TIMEOUT_S)
-        except httpx.HTTPError as error:
-            return repr(error)
-        return None if response.is_success else response.text

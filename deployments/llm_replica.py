@@ -11,7 +11,8 @@ from ray.serve.handle import DeploymentHandle
 from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from deployments.config import ServeConfig
 from deployments.plain_errors import plain_errors
-from deployments.serve_logs import serve_logs_kept
+from deployments.serve_logs import join_serve_logs, serve_logs_kept
+from deployments.status.report import EngineStatus, ServerStatus
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -41,6 +42,7 @@ class LLMReplica:
         self._config = config
         self._artifacts = ArtifactFiles(artifacts)
         self._closed = False
+        join_serve_logs()
         with plain_errors("starting the engine"), serve_logs_kept():
             await self._start(workers)
 
@@ -52,6 +54,7 @@ class LLMReplica:
         from deployments.questions import Questions
         from deployments.replica_metrics import REGISTRY, STAT_LOGGERS
         from deployments.server_tools import ServerTools
+        from deployments.status.collector import StatusCollector
         from intercept_core.metrics.bus_metrics import BusMetrics
 
         started_at = time.monotonic()
@@ -82,7 +85,9 @@ class LLMReplica:
             max_parked=self._config.scheduler.max_parked,
         )
         self._tools = self._tools.defused(self._engine.dialect.plain)
-        logger.info("engine ready in %.1f s", time.monotonic() - started_at)
+        self._status = StatusCollector.here(self._config)
+        self._ready_at = time.monotonic()
+        logger.info("engine ready in %.1f s", self._ready_at - started_at)
 
     async def __serve_build_asgi_app__(self) -> "FastAPI":
         """vLLM's app, with interceptions in chat and completions."""
@@ -98,6 +103,7 @@ class LLMReplica:
         from deployments.completions import InterceptingCompletions
         from deployments.disconnect import DisconnectOnCancel
         from deployments.interception_api import interception_api
+        from deployments.status.route import status_route
 
         tasks = await self._engine.get_supported_tasks()
         app = build_app(
@@ -106,6 +112,7 @@ class LLMReplica:
         add_artifact_route(app, self._artifacts)
         await init_app_state(self._engine, app.state, self._args, supported_tasks=tasks)
         app.include_router(interception_api(self._questions))
+        app.include_router(status_route(self._status.collect))
         # vLLM has built the stack by now, so that `add_middleware` refuses.
         app.middleware_stack = DisconnectOnCancel(
             app.middleware_stack or app.build_middleware_stack()
@@ -134,6 +141,17 @@ class LLMReplica:
         """Counts of requests, blocks and interceptions in the engine, for operators."""
         with plain_errors("asking the engine for its counts"):
             return await self._engine.snapshot()
+
+    async def engine_status(self) -> EngineStatus:
+        """What this replica says of itself."""
+        replica = serve.get_replica_context().replica_id.unique_id
+        uptime_s = time.monotonic() - self._ready_at
+        snapshot = await self.intercept_snapshot()
+        return EngineStatus.of(snapshot, replica=replica, uptime_s=uptime_s)
+
+    async def status(self) -> ServerStatus:
+        """What all replicas and deployments of this application say."""
+        return await self._status.collect()
 
     async def __del__(self) -> None:
         # Serve calls this when the replica stops, and Python may call it again.

@@ -1,5 +1,6 @@
 """A Ray on this machine that leaves nothing behind."""
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -46,8 +47,11 @@ def local_ray(metrics_port: int = 0) -> Iterator[None]:
         object_store_memory=OBJECT_STORE_BYTES,
         include_dashboard=False,
         log_to_driver=False,
+        logging_level=logging.WARNING,  # what it does is told by whoever asked for it
         _metrics_export_port=metrics_port,  # as `ray start --metrics-export-port`
     )
+    # At the import, Serve's logger has been set to tell that it started.
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     try:
         with stopped_by_signals():  # Ray has just put its own handlers there
             yield

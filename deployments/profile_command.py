@@ -71,12 +71,12 @@ def _profile(options: ProfileOptions) -> None:
         if not path.parent.is_dir():
             raise ValueError(f"{path}: there is no folder {path.parent}; make it first")
     config = next(iter(load_deploy_file(options.config).applications.values()))
-    progress = Progress()
-    progress.step(f"{options.config}: {config.public_name}")
-    prepare_models([config.model], progress)
-    progress.step("starting the engine")
-    started_s = time.monotonic()
-    core = start_core(config)
+    with Progress() as progress:
+        progress.step(f"{options.config}: {config.public_name}")
+        prepare_models([config.model], progress)
+        progress.step("starting the engine")
+        started_s = time.monotonic()
+        core = start_core(config)
     try:
         progress.step("measuring")
         profiler = measure(core, quick=options.quick)

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments import metrics_page
+from deployments import exit_codes, metrics_page
 from deployments.deploy_file import DeployFile, DeployFileError, load_deploy_file
 from deployments.endpoint import Endpoint, EndpointTakenError
 from deployments.examples import example_commands
@@ -32,7 +32,7 @@ class ServeOptions:
         port: TCP port to listen on; None for the file's.
         metrics_port: TCP port where metrics are exported; None for the usual one, or any.
         address: A running Ray to deploy on; None to start one.
-        blocking: Whether to stay up until Ctrl-C.
+        blocking: Whether to stay up until Ctrl-C; if not, ``address`` must be given.
     """
 
     config: Path
@@ -45,21 +45,14 @@ class ServeOptions:
 
 def serve_command(options: ServeOptions) -> int:
     """Serves until Ctrl-C or SIGTERM; returns the exit code of the program."""
-    if not options.blocking and options.address is None:
-        return _fail("--no-blocking needs --address: a Ray of our own ends with this program")
-    if options.metrics_port is not None and options.address is not None:
-        return _fail(
-            "--metrics-port is for a Ray of our own; a running one has been told its port with "
-            "`ray start --metrics-export-port`"
-        )
     try:
-        with stopped_by_signals():
-            _serve(options, Progress())
+        with stopped_by_signals(), Progress() as progress:
+            _serve(options, progress)
     except Stopped:
-        return 0
+        return exit_codes.DONE
     except (DeployFileError, EndpointTakenError, StartError, ConnectionError) as error:
         return _fail(str(error))
-    return 0
+    return exit_codes.DONE
 
 
 def _serve(options: ServeOptions, progress: Progress) -> None:
@@ -97,6 +90,7 @@ def _announce(file: DeployFile, endpoint: Endpoint, progress: Progress) -> None:
     if pages:
         more = f", and on {len(pages) - 1} other nodes" if pages[1:] else ""
         progress.step(f"metrics for Prometheus: {pages[0]}{more}")
+    progress.rest()
     for prefix, config in file.applications.items():
         url = endpoint.url + prefix.rstrip("/")
         print(f"\n{config.public_name} at {url}/v1. Try:\n")
@@ -107,4 +101,4 @@ def _announce(file: DeployFile, endpoint: Endpoint, progress: Progress) -> None:
 
 def _fail(message: str) -> int:
     print(f"infercept: {message}", file=sys.stderr)
-    return 1
+    return exit_codes.FAILED

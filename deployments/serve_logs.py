@@ -1,9 +1,38 @@
-"""Keeps Ray Serve's logs of a replica alive."""
+"""Has log lines of this project's libraries reach Ray Serve's log of a replica."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import MemoryHandler
+
+SERVE_LOGGER = "ray.serve"
+
+LIBRARIES = ("intercept_core", "augment_workers")
+"""Packages that know nothing of Ray Serve and log under their own names."""
+
+
+class _ToServe(logging.Handler):
+    """Hands records on to Serve's logger, whichever handlers it has by then."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        serve_logger = logging.getLogger(SERVE_LOGGER)
+        if serve_logger.isEnabledFor(record.levelno):
+            serve_logger.handle(record)
+
+
+def join_serve_logs() -> None:
+    """In a replica: log lines of :data:`LIBRARIES` go where Serve's go, in the same form.
+
+    In JSON (``logging_config: {encoding: JSON}`` in the YAML) each has the fields that it was
+    logged with, beside Serve's own: ``request_id``, ``replica``, ``application``.
+    """
+    for name in LIBRARIES:
+        logger = logging.getLogger(name)
+        if any(isinstance(handler, _ToServe) for handler in logger.handlers):
+            continue
+        logger.addHandler(_ToServe())
+        logger.setLevel(logging.getLogger(SERVE_LOGGER).level)
+        logger.propagate = False
 
 
 @contextmanager
@@ -15,7 +44,7 @@ def serve_logs_kept() -> Iterator[None]:
     """
     buffers = [
         handler
-        for handler in logging.getLogger("ray.serve").handlers
+        for handler in logging.getLogger(SERVE_LOGGER).handlers
         if isinstance(handler, MemoryHandler)
     ]
     targets = [handler.target for handler in buffers]

@@ -119,10 +119,13 @@ def deploy(file: DeployFile, endpoint: Endpoint, progress: Progress) -> None:
         http_options=file.schema.http_options.model_dump()
         | {"host": endpoint.host, "port": endpoint.port},
         proxy_location=file.schema.proxy_location,
+        # Of the controller and the proxies; replicas get theirs with the applications.
+        global_logging_config=file.schema.logging_config,
     )
     progress.step("deploying")
     client.deploy_apps(file.schema)
     wait_until_healthy([a.name for a in file.schema.applications], progress)
+    progress.rest()
 
 
 def wait_until_healthy(names: Sequence[str], progress: Progress) -> None:

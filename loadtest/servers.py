@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,13 @@ STOP_TIMEOUT_S = 60.0
 def first_application(config: Path) -> ServeConfig:
     """The configuration of the first application in a deploy file."""
     return next(iter(load_deploy_file(config).applications.values()))
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import yaml
 from calls import events_of, make_call
+from typer.main import get_command
 
 from augment_workers import registry
 from augment_workers.artifact_files import ArtifactFiles
 from augment_workers.base import Augmentation
+from deployments.cli.app import app
 from deployments.config import ArtifactsSection, ServeConfig
 from intercept_core.bus.messages import Failed, Progress, Result
 from intercept_core.policy.base import Policy
@@ -189,6 +191,28 @@ def test_the_curl_line_of_the_readme_is_a_request() -> None:
     words = shlex.split(command.removeprefix("$ "))
     body = json.loads(words[words.index("-d") + 1])
     assert body["tools"][0]["function"]["name"] == "calculator"
+
+
+COMMAND_LINES = [
+    line.removeprefix("$ ").split(" < ")[0].split(" | ")[0]
+    for page in PAGES
+    for text in blocks(str(page.relative_to(ROOT)), "console")
+    for line in text.replace("\\\n", " ").splitlines()
+    if line.startswith("$ infercept ")
+]
+
+
+@pytest.mark.parametrize("line", sorted(set(COMMAND_LINES)))
+def test_the_commands_of_the_documentation_are_understood(line: str) -> None:
+    """Up to the point where they would begin to work."""
+    _, name, *arguments = shlex.split(line)
+    get_command(app).commands[name].make_context(name, arguments, resilient_parsing=False)
+
+
+def test_the_page_of_the_command_has_every_command() -> None:
+    page = (ROOT / "docs/cli.md").read_text()
+    table = re.findall(r"^\| \[`(\w+)`\]\(#", page, re.MULTILINE)
+    assert sorted(table) == sorted(get_command(app).commands)
 
 
 async def test_the_examples_of_the_artifacts_page_work(tmp_path: Path) -> None:

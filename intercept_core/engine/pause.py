@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.messages import Failed, Progress, Result
+from intercept_core.engine.call_log import CallLog
 from intercept_core.engine.dialect import ToolCall
 from intercept_core.engine.interception import Interception, InterceptionChannel
 
@@ -17,6 +18,7 @@ class Pause:
     Args:
         channel: Where the steps go.
         context_tokens: Length of the context at the call.
+        log: Where its beginning and its end are noted.
         clock: Seconds, monotonic.
 
     Attributes:
@@ -27,10 +29,12 @@ class Pause:
         self,
         channel: InterceptionChannel,
         context_tokens: int,
+        log: CallLog | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._channel = channel
         self._context_tokens = context_tokens
+        self._log = log or CallLog()
         self._clock = clock
         self._since_s = clock()
         self._interception: Interception | None = None
@@ -120,6 +124,7 @@ class Pause:
             context_tokens=self._context_tokens,
         )
         self._channel.publish(self._interception)
+        self._log.step(self._interception, first=True)
 
     def _failed(self, code: str, message: str) -> str:
         text = f"Error: {message}"
@@ -132,3 +137,4 @@ class Pause:
             changes["seconds"] = self._clock() - self._since_s
         self._interception = self._interception.changed(**changes)
         self._channel.publish(self._interception)
+        self._log.step(self._interception)

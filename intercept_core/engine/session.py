@@ -16,6 +16,7 @@ from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import RequestOutputKind
 
 from intercept_core.bus.bus import InterceptBus
+from intercept_core.engine.call_log import CallLog
 from intercept_core.engine.dialect import CallError, Dialect, ToolCall
 from intercept_core.engine.interception import InterceptionChannel
 from intercept_core.engine.options import InterceptOptions
@@ -85,6 +86,7 @@ class InterceptSession:
         self._channel = channel
         self._triggers = dialect.triggers_of(request.options.augmentations)
         self._slots = slots or ParkSlots()
+        self._log = CallLog(request.request_id, request.conversation_id)
         self._mark = SessionMark(
             # Clients choose request ids, and may choose the same one twice.
             key=uuid.uuid4().hex,
@@ -252,7 +254,7 @@ class InterceptSession:
 
     async def _result_of(self, call: ToolCall | CallError) -> str:
         self._kind = None
-        self._pause = pause = Pause(self._channel, self._context_tokens())
+        self._pause = pause = Pause(self._channel, self._context_tokens(), self._log)
         if isinstance(call, CallError):
             return self._refused(ToolCall("unknown", {}), "bad_call", str(call))
         offered = self._request.options.augmentations

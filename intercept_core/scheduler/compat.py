@@ -94,11 +94,7 @@ def check(scheduler: Scheduler) -> None:
         IncompatibleVllm: naming each override point whose signature differs, and each
             attribute that ``scheduler`` lacks.
     """
-    problems = [
-        problem
-        for name, parameters in REQUIRED_PARAMETERS.items()
-        if (problem := _mismatch(name, parameters)) is not None
-    ]
+    problems = mismatches()
     problems += [
         f"Scheduler.{name} is missing"
         for name in REQUIRED_ATTRIBUTES
@@ -112,6 +108,15 @@ def check(scheduler: Scheduler) -> None:
         )
     if release not in TESTED_RELEASES:
         logger.warning("vLLM %s is not one of the tested releases %s", release, TESTED_RELEASES)
+
+
+def mismatches() -> list[str]:
+    """Each override point of the installed vLLM whose signature differs, and how."""
+    return [
+        problem
+        for name, parameters in REQUIRED_PARAMETERS.items()
+        if (problem := _mismatch(name, parameters)) is not None
+    ]
 
 
 def _mismatch(name: str, parameters: tuple[str, ...]) -> str | None:

@@ -49,6 +49,7 @@ def _report_etas(scheduler: InterceptMixin, etas: list[Any]) -> int:
 def snapshot(scheduler: InterceptMixin) -> dict[str, Any]:
     """Counts at this moment: requests by state, KV blocks, telemetry; and the costs as they
     have been learned, with the median relative error of the latest predictions."""
+    now_s = scheduler.clock()
     running, waiting = scheduler.get_request_counts()
     pool = scheduler.kv_cache_manager.block_pool
     return {
@@ -60,7 +61,8 @@ def snapshot(scheduler: InterceptMixin) -> dict[str, Any]:
                 "context_tokens": parked.context_tokens,
                 "lost_tokens": parked.lost_tokens(scheduler.block_size),
                 "kind": parked.kind,
-                "eta_s": None if parked.eta_s is None else parked.eta_s - scheduler.clock(),
+                "parked_s": now_s - parked.since_s,
+                "eta_s": None if parked.eta_s is None else parked.eta_s - now_s,
             }
             for parked in scheduler.parked
         },
@@ -68,6 +70,9 @@ def snapshot(scheduler: InterceptMixin) -> dict[str, Any]:
         "free_blocks": pool.get_num_free_blocks(),
         "total_blocks": pool.num_gpu_blocks,
         "steps": scheduler.current_step,
+        "block_bytes": scheduler.stats_reporter.block_bytes,
+        "totals": scheduler.stats_reporter.totals(),
+        "levels": scheduler.stats_reporter.levels(),
         "telemetry": scheduler.telemetry.as_dict(),
         "costs": {
             **scheduler.intercept_cost.to_dict(),

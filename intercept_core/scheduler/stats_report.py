@@ -32,14 +32,18 @@ def take_report(stats: SchedulerStats) -> Report | None:
 
 
 class StatsReporter:
-    """Puts reports on the engine's outputs, some a second whatever the batch does."""
+    """Puts reports on the engine's outputs, some a second whatever the batch does.
+
+    Attributes:
+        block_bytes: Bytes of one block, over all workers.
+    """
 
     def __init__(self, scheduler: "InterceptMixin", *, enabled: bool) -> None:
         self._scheduler = scheduler
         self._enabled = enabled
         self._next_s = float("-inf")
         config = scheduler.vllm_config
-        self._block_bytes = (
+        self.block_bytes = (
             bytes_per_block(scheduler.kv_cache_config) * config.parallel_config.world_size
         )
 
@@ -64,12 +68,13 @@ class StatsReporter:
     def report(self) -> Report:
         """The numbers of this moment."""
         return {
-            "totals": self._totals(),
-            "levels": self._levels(),
+            "totals": self.totals(),
+            "levels": self.levels(),
             "interceptions": self._scheduler.interceptions.take(),
         }
 
-    def _totals(self) -> dict[str, dict[str, float]]:
+    def totals(self) -> dict[str, dict[str, float]]:
+        """What has been counted since the start."""
         telemetry = self._scheduler.telemetry
         iterations = self._scheduler.iterations
         self._scheduler.device.settle()
@@ -87,7 +92,7 @@ class StatsReporter:
                 "discard": telemetry.discarded,
             },
             "waste_byte_seconds": {
-                cause: block_s * self._block_bytes for cause, block_s in waste_block_s.items()
+                cause: block_s * self.block_bytes for cause, block_s in waste_block_s.items()
             },
             "recomputed_tokens": {"": telemetry.recomputed_tokens},
             "swapped_blocks": {
@@ -104,7 +109,8 @@ class StatsReporter:
             "policy_seconds": {"": telemetry.policy_s},
         }
 
-    def _levels(self) -> dict[str, dict[str, float]]:
+    def levels(self) -> dict[str, dict[str, float]]:
+        """What there is at this moment."""
         return {
             "parked_requests": dict(Counter(one.kind or "" for one in self._scheduler.parked)),
             "device_blocks": self._device_blocks(),

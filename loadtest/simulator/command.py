@@ -103,9 +103,33 @@ def _each(args: argparse.Namespace, run: Callable[[str], Result]) -> Iterator[Re
 
 
 def _announced(policies: Sequence[str], results: Iterator[Result]) -> Iterator[Result]:
-    for policy, result in zip(policies, results, strict=True):
-        print(f"{policy}: done", file=sys.stderr, flush=True)
-        yield result
+    """The results as they come, under a bar, which a terminal shows."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(
+        *columns,
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("", total=len(policies))
+        for policy in policies:
+            bar.update(task, description=policy)
+            result = next(results)
+            console.print(f"{policy}: done", markup=False, highlight=False)
+            bar.advance(task)
+            yield result
 
 
 def _print(table: Any) -> None:

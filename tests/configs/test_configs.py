@@ -70,6 +70,13 @@ def test_engine_and_tools_fit_on_the_machine(name: str) -> None:
     assert config.tensor_parallel_size == max(1, int(config.replica.num_gpus))
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+def test_programs_read_the_logs_of_production_and_people_those_of_the_demo(name: str) -> None:
+    schema = load_deploy_file(CONFIGS[name]).schema
+    told = schema.logging_config
+    assert (told is not None and told.encoding == "JSON") == (name in ON_GPUS)
+
+
 @pytest.mark.parametrize("name", ON_GPUS)
 def test_it_has_what_production_needs(name: str) -> None:
     config = config_of(name)

@@ -3,6 +3,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from deployments import exit_codes
 from deployments.demo import Conversation, run_demo
 from deployments.demo_files import File
 from deployments.demo_questions import QUESTIONS, Question
@@ -95,7 +96,7 @@ def test_an_error_of_the_server_is_told(start, capsys):
 
 
 def test_no_server(capsys):
-    assert run_demo("http://127.0.0.1:9", QUESTIONS[:1]) == 1
+    assert run_demo("http://127.0.0.1:9", QUESTIONS[:1]) == exit_codes.NO_SERVER
     assert "no server answers at http://127.0.0.1:9" in capsys.readouterr().err
 
 

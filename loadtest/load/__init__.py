@@ -1,0 +1,1 @@
+"""Load on a running server with locust: what ``loadtest/locustfile.py`` is made of."""

@@ -1,0 +1,112 @@
+"""Serves a configuration and loads it with the mix for a long time, looking at its memory.
+
+Fails if a request fails, if memory grows, or if anything is held or parked in the end.
+``python -m loadtest.soak --help``
+"""
+
+import argparse
+import platform
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from deployments.progress import Progress
+from loadtest.load.locust_run import LocustRun
+from loadtest.servers import free_port, infercept_server
+from loadtest.soak.levels import levels_at
+from loadtest.soak.page import Setting, page
+from loadtest.soak.record import Record, counted
+from loadtest.soak.sampler import Sampler
+from loadtest.soak.warm_up import begin_games, fill_cache
+
+SERVER_MODULE = "deployments.cli"
+REST_S = 120.0
+"""How long the server may take to come to rest: its longest deadline but the human's."""
+
+
+def main() -> int:
+    """Runs the soak; returns 1 if it is not passed."""
+    arguments = _parser().parse_args()
+    progress = Progress()
+    record = soak(arguments, progress)
+    setting = Setting(
+        command=shlex.join(["python", "-m", "loadtest.soak", *sys.argv[1:]]),
+        machine=_machine(),
+        note=arguments.note,
+        minutes=arguments.minutes,
+        users=arguments.users,
+        table=(arguments.results / "load" / "table.md").read_text(),
+        most_growth_mib_per_minute=arguments.most_growth,
+    )
+    text = page(record, setting)
+    print(text)
+    arguments.page.parent.mkdir(parents=True, exist_ok=True)
+    arguments.page.write_text(text)
+    complaints = record.complaints(arguments.most_growth)
+    for complaint in complaints:
+        print(f"not passed: {complaint}", file=sys.stderr)
+    return int(bool(complaints))
+
+
+def soak(arguments: argparse.Namespace, progress: Progress) -> Record:
+    """Serves, loads and looks."""
+    load = ["--think-scale", str(arguments.think_scale)]
+    folder: Path = arguments.results
+    progress.step(f"starting {arguments.config}")
+    with infercept_server(arguments.config, free_port()) as url:
+        sampler = Sampler(_server(), partial(levels_at, url))
+        fresh = sampler.look()
+        progress.step("filling the KV cache")
+        fill_cache(url, partial(levels_at, url))
+        progress.step("beginning games")
+        begin_games(url, folder / "games")
+        progress.step(f"warming up for {arguments.warm_up:g} minutes")
+        seconds = 60 * arguments.warm_up
+        LocustRun(url, arguments.users, seconds, folder / "warm-up", load).run()
+        progress.step(f"loading for {arguments.minutes:g} minutes")
+        sampler.start()
+        with sampler.every(arguments.interval) as samples:
+            seconds = 60 * arguments.minutes
+            another = [*load, "--seed", "1"]
+            LocustRun(url, arguments.users, seconds, folder / "load", another).run()
+        progress.step("waiting until everything rests")
+        sampler.rests_within(REST_S)
+        rest = sampler.look()
+    requests, failures = counted(folder / "load" / "load_stats.csv")
+    return Record(fresh, samples, rest, requests, failures)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--config", type=Path, default=Path("configs/demo.yaml"))
+    add("--minutes", type=float, default=10.0)
+    add("--warm-up", type=float, default=2.0, help="minutes of load before, not measured")
+    add("--users", type=int, default=6)
+    add("--think-scale", type=float, default=0.1, help="on the time that humans think")
+    add("--interval", type=float, default=10.0, help="seconds between two looks")
+    add("--most-growth", type=float, default=1.0, help="of memory, in MiB a minute")
+    add("--results", type=Path, default=Path("results/soak"), help="a folder")
+    add("--page", type=Path, default=Path("results/soak/soak.md"), help="Markdown to write")
+    add("--note", default="", help="a sentence for the page")
+    return parser
+
+
+def _server() -> psutil.Process:
+    """The server's first process, a child of this one."""
+    (found,) = [
+        child for child in psutil.Process().children() if SERVER_MODULE in child.cmdline()
+    ]
+    return found
+
+
+def _machine() -> str:
+    gib = psutil.virtual_memory().total / 2**30
+    return f"{psutil.cpu_count()} cores ({platform.machine()}) with {gib:.0f} GiB"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""What one replica gathers from all, some of which may be dead, slow or unknown."""
+
+import asyncio
+from types import SimpleNamespace
+
+from ray.serve.schema import (
+    ApplicationStatusOverview,
+    DeploymentStatusOverview,
+    ServeStatus,
+)
+
+from deployments.config import ServeConfig
+from deployments.status.collector import StatusCollector, deployments_of
+
+CONFIG = ServeConfig.model_validate({"model": "m", "scheduler": {"policy": "infercept"}})
+
+
+def overview(status, message="", **replica_states):
+    return DeploymentStatusOverview(
+        status=SimpleNamespace(value=status),
+        status_trigger="",
+        replica_states=replica_states,
+        message=message,
+    )
+
+
+SERVE = ServeStatus(
+    applications={
+        "app": ApplicationStatusOverview(
+            status="RUNNING",
+            message="",
+            last_deployed_time_s=0.0,
+            deployments={
+                "augmentation-image": overview("UNHEALTHY", "it crashed", STARTING=1),
+                "LLMReplica": overview("HEALTHY", RUNNING=2, STOPPING=1),
+            },
+        )
+    }
+)
+
+
+class Handle:
+    """Replicas that answer as a test says; ``wait`` for one that never does."""
+
+    def __init__(self, *answers, wait=False):
+        self._answers = answers
+        self._wait = wait
+
+    def broadcast(self, method):
+        assert method == "engine_status"
+        return self
+
+    async def results_async(self, return_exceptions):
+        assert return_exceptions
+        if self._wait:
+            await asyncio.Event().wait()
+        return self._answers
+
+
+def collector(handle, controller=lambda: SERVE, timeout_s=30.0):
+    return StatusCollector(CONFIG, "app", handle, controller, timeout_s)
+
+
+async def test_all_engines_are_in_it_and_the_dead_are_counted(engine):
+    handle = Handle(engine("b"), RuntimeError("it is dead"), engine("a"))
+    status = await collector(handle).collect()
+    assert (status.application, status.model, status.policy) == ("app", "m", "infercept")
+    assert [one.replica for one in status.engines] == ["a", "b"]
+    assert status.silent == 1
+    assert [one.name for one in status.deployments] == ["LLMReplica", "augmentation-image"]
+
+
+async def test_an_engine_that_hangs_holds_nobody_up():
+    status = await collector(Handle(wait=True), timeout_s=0.2).collect()
+    assert status.engines == []
+    assert status.silent == 1
+
+
+async def test_a_controller_that_does_not_answer_leaves_the_engines(engine):
+    def broken():
+        raise ConnectionError("no controller")
+
+    status = await collector(Handle(engine()), broken).collect()
+    assert status.deployments == []
+    assert len(status.engines) == 1
+
+
+def test_deployments_come_with_their_replicas_by_state():
+    replica, image = deployments_of(SERVE, "app")
+    assert (replica.status, replica.replicas) == ("HEALTHY", {"RUNNING": 2, "STOPPING": 1})
+    assert (image.status, image.message) == ("UNHEALTHY", "it crashed")
+    assert deployments_of(SERVE, "another") == []
