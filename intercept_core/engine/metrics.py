@@ -8,6 +8,7 @@ from vllm.config import VllmConfig
 from vllm.v1.metrics.loggers import AggregateStatLoggerBase
 from vllm.v1.metrics.stats import IterationStats, MultiModalCacheStats, SchedulerStats
 
+from intercept_core.engine.engine_load import Levels
 from intercept_core.scheduler.stats_report import take_report
 
 PREFIX = "infercept_"
@@ -44,11 +45,15 @@ class InterceptMetrics(AggregateStatLoggerBase):
     Args:
         vllm_config: The engine's configuration.
         engine_indexes: The engines whose numbers come here.
+
+    Attributes:
+        levels: Those of the last report.
     """
 
     def __init__(self, vllm_config: VllmConfig, engine_indexes: list[int]) -> None:
         _forget_earlier()
         self._model = vllm_config.model_config.served_model_name
+        self.levels: Levels = {}
         self._last: dict[tuple[int, str, str], float] = {}
         labels = ["model_name", "engine"]
         self._totals = {
@@ -106,7 +111,8 @@ class InterceptMetrics(AggregateStatLoggerBase):
                 child = self._child(self._totals[name], engine_idx, label)
                 child.inc(max(total - self._last.get(key, 0), 0))
                 self._last[key] = total
-        for name, values in report["levels"].items():
+        self.levels = report["levels"]
+        for name, values in self.levels.items():
             for label, value in values.items():
                 self._child(self._levels[name], engine_idx, label).set(value)
         for interception in report["interceptions"]:
