@@ -14,6 +14,8 @@ LEAST_CHARS = 256
 PROMPT_CHUNK_CHARS = 256
 PROMPT_CHUNK_TOKENS = 64
 
+KEY_BYTES = 16
+
 Key = bytes
 
 
@@ -38,6 +40,11 @@ class RouteHint:
     def last(self) -> tuple[Key, ...]:
         """The key of the whole prompt, if it is long enough for one."""
         return self.keys[:1]
+
+    @property
+    def session_key(self) -> tuple[Key, ...]:
+        """The key of the session, if there is one."""
+        return (_digest("session", self.session_id).digest(),) if self.session_id else ()
 
     @classmethod
     def of(cls, body: bytes, header_session_id: str = "", *, truncated: bool = False) -> Self:
@@ -90,11 +97,19 @@ def _keys(content: Mapping[str, Any], truncated: bool) -> Iterator[Key]:
 
 
 def _hashes(kind: str, parts: Iterable[str]) -> Iterator[Key]:
-    digest = hashlib.blake2b(kind.encode(), digest_size=16)
+    digest = _digest(kind, "")
     chars = 0
     for part in parts:
         # The length first: no two lists of parts look alike.
-        digest.update(f"{len(part)}:{part}".encode("utf-8", "surrogatepass"))
+        digest.update(_encoded(f"{len(part)}:{part}"))
         chars += len(part)
         if chars >= LEAST_CHARS:
             yield digest.copy().digest()
+
+
+def _digest(kind: str, text: str) -> "hashlib.blake2b":
+    return hashlib.blake2b(_encoded(f"{kind} {text}"), digest_size=KEY_BYTES)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # JSON may hold what UTF-8 does not

@@ -62,7 +62,7 @@ class Placement:
 
     def sent(self, replica: str, hint: RouteHint) -> None:
         """Notes that ``replica`` got the request, and so will hold its context."""
-        self._holders.remember([*_session_key(hint), *hint.last], replica)
+        self._holders.remember([*hint.session_key, *hint.last], replica)
         self._sent[replica] = self._sent.get(replica, 0) + 1
 
     def rank(self, replicas: Sequence[str], hint: RouteHint) -> list[str]:
@@ -95,22 +95,19 @@ class Placement:
         least = self._pressure(ranked[0])
         if (holder := self._holder(hint, ranked)) is not None:
             return holder if self._pressure(holder) - least <= self._pass_over else None
-        if not hint.session_id:
+        if not hint.session_key:
             return None
         # A router that has not seen the session, on another machine or after a restart, looks
         # for it where it was most likely sent.
-        likely = max(ranked, key=lambda replica: _affinity(hint.session_id, replica))
+        (key,) = hint.session_key
+        likely = max(ranked, key=lambda replica: _affinity(key, replica))
         bearable = self._pass_over * NEW_SESSION_SHARE
         return likely if self._pressure(likely) - least <= bearable else None
 
     def _holder(self, hint: RouteHint, among: Collection[str]) -> str | None:
-        return self._holders.find([*_session_key(hint), *hint.keys], among)
+        return self._holders.find([*hint.session_key, *hint.keys], among)
 
 
-def _session_key(hint: RouteHint) -> tuple[Key, ...]:
-    return (b"session " + hint.session_id.encode(),) if hint.session_id else ()
-
-
-def _affinity(session_id: str, replica: str) -> bytes:
+def _affinity(key: Key, replica: str) -> bytes:
     """Highest random weight: a replica that comes or goes moves no other's sessions."""
-    return hashlib.sha256(f"{session_id}/{replica}".encode()).digest()
+    return hashlib.blake2b(key + replica.encode()).digest()

@@ -98,4 +98,7 @@ def test_the_session_of_the_body_precedes_that_of_the_header_as_in_vllm():
 
 
 def test_text_that_is_no_unicode_does_no_harm():
-    assert RouteHint.of(b'{"prompt": "' + b"\\ud800" * LEAST_CHARS + b'"}').keys is not None
+    body = json.dumps({"prompt": "\ud800" * LEAST_CHARS, "session_id": "\ud800"}).encode()
+    hint = RouteHint.of(body, "header")
+    assert hint.session_key
+    assert RouteHint("\ud800").session_key != RouteHint("s").session_key
