@@ -15,7 +15,12 @@ _ROUTING = {
     "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY": "1",
     "RAY_SERVE_HAPROXY_INGRESS_REQUEST_ROUTER_BUFSIZE": str(BODY_BYTES),
 }
-_PORTS = ("RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT")
+_PORTS = (
+    "RAY_SERVE_HAPROXY_METRICS_PORT",
+    "RAY_SERVE_HAPROXY_STATS_PORT",
+    # Of Serve's proxy in Python, to which HAProxy sends what finds no replica.
+    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
+)
 
 
 def enable(environment: MutableMapping[str, str] = os.environ) -> None:

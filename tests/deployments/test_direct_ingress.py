@@ -10,6 +10,16 @@ def test_haproxy_sees_the_beginnings_of_bodies() -> None:
     assert shown == direct_ingress.BODY_BYTES
 
 
+def test_servers_on_one_machine_have_ports_of_their_own() -> None:
+    one: dict[str, str] = {}
+    other: dict[str, str] = {}
+    direct_ingress.enable(one)
+    direct_ingress.enable(other)
+    ports = [name for name in one if name.endswith("_PORT")]
+    assert len(ports) == 3
+    assert all(one[name] != other[name] for name in ports)
+
+
 def test_what_the_operator_has_set_stays() -> None:
     environment = {"RAY_SERVE_ENABLE_HA_PROXY": "0"}
     direct_ingress.enable(environment)
