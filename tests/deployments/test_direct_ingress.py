@@ -11,13 +11,13 @@ def test_haproxy_sees_the_beginnings_of_bodies() -> None:
 
 
 def test_servers_on_one_machine_have_ports_of_their_own() -> None:
-    one: dict[str, str] = {}
-    other: dict[str, str] = {}
-    direct_ingress.enable(one)
-    direct_ingress.enable(other)
-    ports = [name for name in one if name.endswith("_PORT")]
-    assert len(ports) == 3
-    assert all(one[name] != other[name] for name in ports)
+    environment: dict[str, str] = {}
+    direct_ingress.enable(environment)
+    assert {name for name in environment if name.endswith("_PORT")} == {
+        "RAY_SERVE_HAPROXY_METRICS_PORT",
+        "RAY_SERVE_HAPROXY_STATS_PORT",
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
+    }
 
 
 def test_what_the_operator_has_set_stays() -> None:

@@ -10,6 +10,7 @@ from ray import serve
 
 from deployments.builder import compose
 from deployments.config import ServeConfig
+from tests.deployments.conftest import PYTHONPATH
 
 PATIENCE_S = 60.0
 
@@ -20,7 +21,9 @@ def run(name):
         "graceful_shutdown_timeout_s": 5,
         "routing": {"report_period_s": 0.2},
     }
-    config = ServeConfig.model_validate({"model": name, "replica": replica})
+    config = ServeConfig.model_validate(
+        {"model": name, "replica": replica, "env": {"PYTHONPATH": PYTHONPATH}}
+    )
     serve.run(compose(config, FakeEngine, FakeEngine), name="fake", route_prefix="/fake")
 
 
