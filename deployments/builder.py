@@ -7,10 +7,13 @@ from ray.serve.config import BackpressureConfig, RequestRouterConfig
 
 from augment_workers import registry
 from augment_workers.artifact_files import ArtifactFolder
+from deployments import direct_ingress
 from deployments.augmentation import AugmentationWorker
 from deployments.augmentation_section import AugmentationSection
 from deployments.config import ReplicaSection, ServeConfig
 from deployments.llm_replica import LLMReplica
+from deployments.routing.route_endpoint import RouteEndpoint
+from deployments.routing.session_router import SessionRouter
 from intercept_core.bus.pinned_router import PinnedRouter
 
 CONTROL_HEADROOM = 256
@@ -18,6 +21,12 @@ CONTROL_HEADROOM = 256
 
 SHUTDOWN_POLL_S = 0.2
 """A replica that stops looks this often whether its last request has ended."""
+
+ROUTES_AT_A_TIME = 1000
+"""Questions where a request is to go, each answered in a millisecond."""
+
+REPORT_TIMEOUT_S = 5.0
+"""Seconds after which a replica that does not report its pressure is asked again."""
 
 BUSY = BackpressureConfig(status_code=429, retry_after_s=1.0)
 """The answer where too many requests wait; OpenAI's clients come again by themselves."""
@@ -42,6 +51,17 @@ def compose(args: ServeConfig, engine: type, worker: type) -> serve.Application:
     application: serve.Application = replica.options(
         name=LLMReplica.__name__, **_replica_options(args)
     ).bind(args, workers, artifacts)
+    if args.replica.may_be_several and direct_ingress.is_enabled():
+        # HAProxy would spread requests by itself: Serve has it ask this deployment instead.
+        return application._with_ingress_request_router(_route_application(application))
+    return application
+
+
+def _route_application(engines: serve.Application) -> serve.Application:
+    endpoint: Any = serve.deployment(RouteEndpoint)
+    application: serve.Application = endpoint.options(
+        max_ongoing_requests=ROUTES_AT_A_TIME, ray_actor_options={"num_cpus": 0}
+    ).bind(engines)
     return application
 
 
@@ -90,7 +110,20 @@ def _replica_options(args: ServeConfig) -> dict[str, Any]:
         "graceful_shutdown_wait_loop_s": SHUTDOWN_POLL_S,
         "ray_actor_options": _actor_options(replica, args.env),
         **_engines(replica),
+        **_routing(replica),
     }
+
+
+def _routing(replica: ReplicaSection) -> dict[str, Any]:
+    if not replica.may_be_several:
+        return {}
+    config = RequestRouterConfig(
+        request_router_class=SessionRouter,
+        request_router_kwargs=replica.routing.model_dump(),
+        request_routing_stats_period_s=replica.routing.report_period_s,
+        request_routing_stats_timeout_s=REPORT_TIMEOUT_S,
+    )
+    return {"request_router_config": config}
 
 
 def _actor_options(

@@ -11,6 +11,7 @@ from deployments.augmentation_section import AugmentationSection
 from deployments.autoscaling import DEFAULT_SURGE_PERCENT, AutoscalingSection, refuse_both
 from deployments.engine_fields import engine_fields
 from deployments.gpu_shares import check_gpus, whole_or_share
+from deployments.routing.section import RoutingSection
 from deployments.section import Environment, Section, suggestion, unknown_field
 from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.trigger_config import overlapping
@@ -116,6 +117,7 @@ class ReplicaSection(Section):
         health_check_timeout_s: Seconds that a look may take.
         graceful_shutdown_timeout_s: Seconds that requests have to end when a replica stops;
             longer than any stream, or updates cut streams off.
+        routing: Which of several engines a request goes to.
     """
 
     num_replicas: PositiveInt = 1
@@ -128,6 +130,7 @@ class ReplicaSection(Section):
     health_check_period_s: PositiveFloat = 2.0
     health_check_timeout_s: PositiveFloat = 30.0
     graceful_shutdown_timeout_s: PositiveFloat = 15.0
+    routing: RoutingSection = Field(default_factory=RoutingSection)
 
     @field_validator("autoscaling")
     @classmethod
@@ -140,6 +143,11 @@ class ReplicaSection(Section):
     @classmethod
     def _fits_on_gpus(cls, number: float) -> float:
         return whole_or_share(number)
+
+    @property
+    def may_be_several(self) -> bool:
+        """Whether there can be more than one engine, beside those of an update."""
+        return (self.autoscaling.max_replicas if self.autoscaling else self.num_replicas) > 1
 
 
 class ArtifactsSection(Section):

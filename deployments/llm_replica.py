@@ -1,5 +1,6 @@
 """The Serve deployment that hosts one engine behind vLLM's own OpenAI app."""
 
+import itertools
 import logging
 import time
 from types import SimpleNamespace
@@ -10,12 +11,16 @@ from ray.serve.handle import DeploymentHandle
 
 from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from deployments.config import ServeConfig
+from deployments.engine_gate import EngineGate
+from deployments.engine_watch import EngineWatch
 from deployments.plain_errors import plain_errors
+from deployments.routing.load import ReplicaLoad
 from deployments.serve_logs import join_serve_logs, serve_logs_kept
 from deployments.status.report import EngineStatus, ServerStatus
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
 logger = logging.getLogger("ray.serve")
 
@@ -43,6 +48,7 @@ class LLMReplica:
         self._artifacts = ArtifactFiles(artifacts)
         self._closed = False
         join_serve_logs()
+        self._reports = itertools.count(1)
         with plain_errors("starting the engine"), serve_logs_kept():
             await self._start(workers)
 
@@ -114,9 +120,8 @@ class LLMReplica:
         app.include_router(interception_api(self._questions))
         app.include_router(status_route(self._status.collect))
         # vLLM has built the stack by now, so that `add_middleware` refuses.
-        app.middleware_stack = DisconnectOnCancel(
-            app.middleware_stack or app.build_middleware_stack()
-        )
+        stack = app.middleware_stack or app.build_middleware_stack()
+        app.middleware_stack = self._guarded(DisconnectOnCancel(stack))
         app.state.server = SimpleNamespace()  # vLLM's launcher would put uvicorn here
         common = (self._tools, self._engine.channels)
         public_url = self._config.artifacts.public_url
@@ -128,6 +133,18 @@ class LLMReplica:
         )
         return app
 
+    def _guarded(self, app: "ASGIApp") -> EngineGate:
+        """``app``, for as long as there is an engine behind it."""
+
+        def is_dead() -> bool:
+            return self._engine.errored
+
+        replica = serve.get_replica_context().replica_id.unique_id
+        gate = EngineGate(app, replica, is_dead)
+        self._watch = EngineWatch(is_dead, lambda: gate.open)
+        self._watch.start()
+        return gate
+
     async def check_health(self) -> None:
         """Has Ray Serve replace the replica when its engine is dead.
 
@@ -136,6 +153,17 @@ class LLMReplica:
         """
         if self._engine.errored:
             raise RuntimeError(f"the engine has failed: {self._engine.dead_error}")
+
+    async def record_routing_stats(self) -> dict[str, Any]:
+        """What Ray Serve carries to the routers of requests; nobody is asked for it."""
+        load = self._engine.load()
+        return ReplicaLoad(
+            number=next(self._reports),
+            active=load.active,
+            slots=load.slots,
+            held_share=load.held_share,
+            failed=self._engine.errored,
+        ).to_stats()
 
     async def intercept_snapshot(self) -> dict[str, Any]:
         """Counts of requests, blocks and interceptions in the engine, for operators."""
@@ -158,6 +186,8 @@ class LLMReplica:
         if self._closed or not hasattr(self, "_engine"):
             return
         self._closed = True
+        if hasattr(self, "_watch"):
+            self._watch.stop()
         if hasattr(self, "_routes"):
             await self._routes.close()
         self._engine.shutdown(timeout=5.0)

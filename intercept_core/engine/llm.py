@@ -15,6 +15,7 @@ from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.messages import EtaReport
 from intercept_core.engine.dialect import Dialect
 from intercept_core.engine.dialect_config import DialectConfig
+from intercept_core.engine.engine_load import EngineLoad
 from intercept_core.engine.gather import gathered
 from intercept_core.engine.interception import InterceptionChannel
 from intercept_core.engine.metrics import InterceptMetrics
@@ -175,6 +176,16 @@ class InterceptLLM(AsyncLLM):
         """Counts of requests, blocks and interceptions, from the engine process."""
         result: dict[str, Any] = await self._control("snapshot", None)
         return result
+
+    def load(self) -> EngineLoad:
+        """How much there is to do, without asking the engine process: so also when it hangs."""
+        loggers = self.logger_manager.stat_loggers if self.logger_manager is not None else []
+        levels = next((one.levels for one in loggers if isinstance(one, InterceptMetrics)), {})
+        return EngineLoad.of(
+            self.output_processor.get_num_unfinished_requests(),
+            self.vllm_config.scheduler_config.max_num_seqs,
+            levels,
+        )
 
     async def _control(self, operation: str, payload: Any) -> Any:
         # Bounded, so that a dead engine cannot hold the caller.

@@ -8,6 +8,7 @@ from vllm.v1.metrics.loggers import AggregateStatLoggerBase
 from vllm.v1.metrics.stats import IterationStats, MultiModalCacheStats, SchedulerStats
 
 from intercept_core.bus.observer import UNKNOWN
+from intercept_core.engine.engine_load import Levels
 from intercept_core.metrics import catalogue
 from intercept_core.metrics.metric import MetricRegistry
 from intercept_core.metrics.prometheus import PrometheusRegistry
@@ -24,6 +25,7 @@ class InterceptMetrics(AggregateStatLoggerBase):
     Attributes:
         registry: Who exports. vLLM wants a class and makes the logger itself, so this is what
             a subclass sets to export elsewhere.
+        levels: Those of the last report.
     """
 
     registry: ClassVar[MetricRegistry] = PrometheusRegistry()
@@ -31,6 +33,7 @@ class InterceptMetrics(AggregateStatLoggerBase):
     def __init__(self, vllm_config: VllmConfig, engine_indexes: list[int]) -> None:
         add = self.registry.add
         self._model = vllm_config.model_config.served_model_name
+        self.levels: Levels = {}
         self._last: dict[tuple[int, str, str], float] = {}
         self._shown: dict[tuple[int, str], set[str]] = {}
         self._totals = {name: add(metric) for name, metric in catalogue.TOTALS.items()}
@@ -55,7 +58,8 @@ class InterceptMetrics(AggregateStatLoggerBase):
             return
         for name, totals in report["totals"].items():
             self._grow(engine_idx, name, totals)
-        for name, levels in report["levels"].items():
+        self.levels = report["levels"]
+        for name, levels in self.levels.items():
             self._show(engine_idx, name, levels)
         for interception in report["interceptions"]:
             self._observe(engine_idx, interception)

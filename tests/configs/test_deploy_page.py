@@ -21,8 +21,10 @@ def test_every_configuration_is_in_the_matrix() -> None:
 
 
 def test_the_fields_are_those_of_the_configuration() -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    config = ServeConfig.model_validate({"model": "a-model", **yaml.safe_load(block)})
+    whole, *others = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
+    for fields in (whole, *others):
+        config = ServeConfig.model_validate({"model": "a-model", **fields})
+    config = ServeConfig.model_validate({"model": "a-model", **whole})
     assert config.tensor_parallel_size == 2
     assert config.replica.max_surge_percent == 25
 

@@ -9,6 +9,7 @@ import ray
 import yaml
 from ray.serve.schema import ServeDeploySchema
 
+from deployments import direct_ingress
 from deployments.config import ServeConfig
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +139,18 @@ def test_secrets_come_from_a_secret(groups: Any) -> None:
         by_name = {variable["name"]: variable for variable in container["env"]}
         for name in ("HF_TOKEN", "VLLM_API_KEY"):
             assert by_name[name]["valueFrom"]["secretKeyRef"]["name"] == "infercept"
+
+
+def test_pods_have_haproxy_choose_engines_as_on_one_machine(groups: Any) -> None:
+    wanted: dict[str, str] = {}
+    direct_ingress.enable(wanted)
+    for group in groups:
+        (container,) = group["template"]["spec"]["containers"]
+        found = {variable["name"]: variable.get("value") for variable in container["env"]}
+        # A pod has its ports for itself.
+        assert {
+            n: v for n, v in wanted.items() if not n.endswith("_PORT")
+        }.items() <= found.items()
 
 
 def test_metrics_are_scraped_where_pods_have_ports(groups: Any) -> None:

@@ -3,6 +3,8 @@ from ray.serve._private.build_app import build_app
 
 from deployments.builder import build
 from deployments.config import ServeConfig
+from deployments.routing.route_endpoint import RouteEndpoint
+from deployments.routing.session_router import SessionRouter
 from intercept_core.bus.pinned_router import PinnedRouter
 
 
@@ -60,6 +62,39 @@ def test_the_replica_gets_configuration_workers_and_environment(two):
     assert two["augmentation-remote"].init_args[-1] == artifacts
     env = replica.ray_actor_options["runtime_env"]["env_vars"]
     assert env == {"VLLM_NO_USAGE_STATS": "1", "OMP_NUM_THREADS": "1"}
+
+
+SEVERAL = [
+    {"num_replicas": 2},
+    {"autoscaling": {"max_replicas": 2, "target_ongoing_requests": 8}},
+]
+
+
+@pytest.mark.parametrize("replica", SEVERAL)
+def test_requests_are_routed_among_several_engines(replica):
+    replica = replica | {"routing": {"pass_over": 0.5, "report_period_s": 2}}
+    found = built(replica=replica)["LLMReplica"]._deployment_config.request_router_config
+    assert found.get_request_router_class() is SessionRouter
+    assert found.request_router_kwargs == {"pass_over": 0.5, "report_period_s": 2}
+    assert found.request_routing_stats_period_s == 2
+
+
+def test_one_engine_needs_no_router(two):
+    found = two["LLMReplica"]._deployment_config.request_router_config
+    assert found.is_default_request_router()
+
+
+@pytest.mark.parametrize(("number", "asked"), [(1, None), (2, RouteEndpoint.__name__)])
+def test_haproxy_asks_where_several_engines_are(monkeypatch, number, asked):
+    monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "1")
+    config = ServeConfig.model_validate({"model": "m", "replica": {"num_replicas": number}})
+    application = build(config)
+    endpoint = application._ingress_request_router
+    if asked is None:
+        assert endpoint is None
+    else:
+        assert endpoint._bound_deployment.name == asked
+        assert endpoint._bound_deployment.init_args == (application,)
 
 
 def test_autoscaling_replaces_the_number_of_replicas():
