@@ -12,6 +12,7 @@ from augment_workers.alfworld.engine import Engine, Episode
 from augment_workers.alfworld.games import ShippedGame, read_games
 from augment_workers.alfworld.generate import KINDS, generate
 from augment_workers.alfworld.protocol import Act, Observation
+from augment_workers.alfworld.searcher import Searcher
 from deployments.models.dialogue import (
     Dialogue,
     Message,
@@ -21,7 +22,6 @@ from deployments.models.dialogue import (
     dialogue,
     user,
 )
-from deployments.models.searcher import Searcher
 
 KIND = "alfworld"
 START = {"action": "start"}
