@@ -77,21 +77,25 @@ def varied_game(rng: Random, split: Split) -> Dialogue:
 
 
 def _game(rng: Random, split: Split, requests: Sequence[str]) -> Dialogue:
+    number = rng.randrange(len(KINDS))
     while True:
-        problem = _problem(rng, split)
+        problem = _problem(rng, split, number)
         mistakes = MISTAKE_SHARE if split == "train" else 0.0
         turns = asyncio.run(_play(problem, rng, mistakes))
         if turns is not None:
             return dialogue(KIND, [user(rng.choice(requests)), *turns])
 
 
-def _problem(rng: Random, split: Split) -> ShippedGame:
-    """A game of ``split``: the project's own are all held out, or among those that are."""
+def _problem(rng: Random, split: Split, number: int) -> ShippedGame:
+    """A game of ``split``, the project's own held-out ones or others.
+
+    The others are all of one kind, so that short games are no more frequent than they are
+    among the held-out ones: of the long kinds, many are too long to learn.
+    """
     if split == "test":
         return rng.choice(held_out_games())
-    skipped = rng.randrange(len(KINDS))
     while True:
-        made = next(islice(generate(rng.getrandbits(64)), skipped, None))
+        made = next(islice(generate(rng.getrandbits(64)), number, None))
         if made.outline not in _held_out_outlines():
             return made
 
