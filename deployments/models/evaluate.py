@@ -6,21 +6,25 @@ that training never saw, and over requests in words that the generators do not h
 
 import argparse
 import logging
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
+from deployments.models import smollm2
 from deployments.models.catalog import CATALOG, resolve
 from deployments.models.dialogue import Dialogue, answer, user
 from deployments.models.dialogues import GENERATORS, draw
 from deployments.models.games import KIND as GAME
-from deployments.models.games import REQUESTS, held_out_games
+from deployments.models.games import REQUESTS, VARIED_REQUESTS, held_out_games
 from deployments.models.paraphrases import PARAPHRASES_FILE, paraphrases
 from deployments.models.player import Player
 from deployments.models.trial import Trial
 
 logger = logging.getLogger(__name__)
 
-KINDS = ("calculator", "retrieval", "chatbot", "image", "speech", "alfworld")
+KINDS = ("calculator", "retrieval", "chatbot", "image", "speech", GAME)
+GAME_REQUESTS = {GAME: REQUESTS, f"varied-{GAME}": VARIED_REQUESTS}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         default="smollm2-tools",
         help=f"a model folder, or one of {', '.join(CATALOG)}",
     )
+    parser.add_argument("--adapter", type=Path, help="one for the demo model, not its own")
     parser.add_argument("--count", type=int, default=24, help="held-out dialogues a kind")
     parser.add_argument("--kinds", nargs="*", choices=list(GENERATORS), default=KINDS)
     parser.add_argument("--no-paraphrases", action="store_true")
@@ -40,7 +45,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--show", action="store_true", help="print the dialogues that fail")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    player = Player(resolve(options.model), options.batch)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (
+            str(smollm2.prepare(Path(scratch, "adapted"), options.adapter))
+            if options.adapter
+            else resolve(options.model)
+        )
+        trials = played(folder, options)
+    report(trials, show=options.show)
+
+
+def played(folder: str, options: argparse.Namespace) -> list[Trial]:
+    """All that the command line asks for, carried on by the model in ``folder``."""
+    player = Player(folder, options.batch)
     trials = [
         trial
         for kind in options.kinds
@@ -50,18 +67,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         trials += paraphrases(player, PARAPHRASES_FILE)
     player.play(trials)
     player.close()
-    report(trials, show=options.show)
+    return trials
 
 
 def held_out_trials(player: Player, kind: str, count: int, seed: int) -> list[Trial]:
     """``count`` dialogues of ``kind`` that training never saw, or so many games."""
-    if kind != GAME:
+    if kind not in GAME_REQUESTS:
         made = held_out(kind, count, seed)
         return [Trial(group=kind, **player.opening(reference)) for reference in made]
-    trials = []
+    trials, requests = [], GAME_REQUESTS[kind]
     for number, shipped in enumerate(held_out_games()[:count]):
-        asked = user(REQUESTS[number % len(REQUESTS)])
-        reference = Dialogue(kind, (asked, answer("")), (kind,))
+        asked = user(requests[number % len(requests)])
+        reference = Dialogue(GAME, (asked, answer("")), (GAME,))
         trials.append(Trial(group=kind, game=shipped.name, **player.opening(reference)))
     return trials
 
