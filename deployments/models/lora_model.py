@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTraine
 
 from deployments.models.encoding import IGNORED
 from deployments.models.gguf_weights import GgufLlama
+from deployments.models.low_rank import hasten
 from deployments.models.markup import CHAT_TEMPLATE_FILE, TAGS, TEXT_END, TURN_END, TURN_START
 from deployments.models.smollm2 import TAG_FILE, TAG_ROWS, gguf_file
 
@@ -66,6 +67,7 @@ class LoraModel(torch.nn.Module):
             frozen_matrix = parameter.dim() == 2 and not parameter.requires_grad
             halved = bfloat16 and frozen_matrix
             parameter.data = parameter.data.bfloat16() if halved else parameter.data.float()
+        hasten(self._peft)
         self.tag_rows = torch.nn.Parameter(rows)
 
     def loss(self, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
