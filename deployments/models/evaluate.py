@@ -54,12 +54,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             if options.adapter
             else resolve(options.model)
         )
-        trials = played(folder, options)
-    report(trials, show=options.show)
+        measure(folder, options)
 
 
-def played(folder: str, options: argparse.Namespace) -> list[Trial]:
-    """All that the command line asks for, carried on by the model in ``folder``."""
+def measure(folder: str, options: argparse.Namespace) -> None:
+    """Reports on the model in ``folder``: first on what is quick, then on the games."""
     player = Player(folder, options.batch, options.dtype)
     trials = [
         trial
@@ -68,9 +67,12 @@ def played(folder: str, options: argparse.Namespace) -> list[Trial]:
     ]
     if not options.no_paraphrases:
         trials += paraphrases(player, PARAPHRASES_FILE)
-    player.play(trials)
+    games = [trial for trial in trials if trial.game]
+    for part in ([trial for trial in trials if not trial.game], games):
+        player.play(part)
+        report(part, show=options.show)
     player.close()
-    return trials
+    logger.info("In games, arguments and answers count those that were won.")
 
 
 def held_out_trials(player: Player, kind: str, count: int, seed: int) -> list[Trial]:
@@ -105,7 +107,6 @@ def report(trials: Sequence[Trial], *, show: bool) -> None:
         for trial in part:
             if show and not (trial.right_calls and trial.right_answer):
                 logger.info("--- expected %s\n%s", trial.reference.messages[-1], trial.text)
-    logger.info("In games, arguments and answers count those that were won.")
 
 
 if __name__ == "__main__":
