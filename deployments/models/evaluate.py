@@ -68,7 +68,8 @@ def measure(folder: str, options: argparse.Namespace) -> None:
     if not options.no_paraphrases:
         trials += paraphrases(player, PARAPHRASES_FILE)
     games = [trial for trial in trials if trial.game]
-    for part in ([trial for trial in trials if not trial.game], games):
+    questions = [trial for trial in trials if not trial.game]
+    for part in filter(None, (questions, games)):
         player.play(part)
         report(part, show=options.show)
     player.close()
