@@ -1,4 +1,4 @@
-"""Games played by an expert, for models to learn from and for tests."""
+"""Games played by an expert: to choose those of the project, and to learn from."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -7,12 +7,11 @@ from typing import Literal
 
 from augment_workers.alfworld.augmentation import START, describe
 from augment_workers.alfworld.engine import Engine, Episode
-from augment_workers.alfworld.explorer import Explorer, Move
-from augment_workers.alfworld.games import ShippedGame, read_games
-from augment_workers.alfworld.generate import generate
+from augment_workers.alfworld.games import ShippedGame
 from augment_workers.alfworld.protocol import Act, Observation
+from augment_workers.alfworld.searcher import Move, Searcher
 
-Expert = Literal["explorer", "planner"]
+Expert = Literal["searcher", "planner"]
 MAX_MOVES = 40
 
 EASY_MOVES = 10
@@ -55,12 +54,12 @@ class Demonstration:
 
 
 def demonstrate(
-    games: Iterable[ShippedGame], expert: Expert = "explorer", *, engine: Engine | None = None
+    games: Iterable[ShippedGame], expert: Expert = "searcher", *, engine: Engine | None = None
 ) -> Iterator[Demonstration]:
     """Plays the games, one after the other.
 
     Args:
-        expert: ``explorer`` knows what the results say and nothing else; ``planner`` knows
+        expert: ``searcher`` knows what the results say and nothing else; ``planner`` knows
             where everything is, and takes the shortest way that it finds.
         engine: Where they are played; one of its own if None. The texts are the same as in
             :class:`~augment_workers.alfworld.augmentation.Alfworld`.
@@ -77,24 +76,6 @@ def demonstrate(
             playing.close()
 
 
-def training_demonstrations(
-    seed: int, *, engine: Engine | None = None
-) -> Iterator[Demonstration]:
-    """Endless easy games of the explorer, all kinds in turn, none of them like a test game.
-
-    A game is like another if it is about the same kind of task, thing and place.
-
-    Args:
-        seed: Decides which games come.
-
-    Raises:
-        EngineError: when games cannot be played here, and why.
-    """
-    tests = {game.outline for game in read_games() if game.split == "test"}
-    games = (game for game in generate(seed) if game.outline not in tests)
-    return (played for played in demonstrate(games, engine=engine) if played.easy)
-
-
 async def _play(engine: Engine, game: ShippedGame, expert: Expert) -> Demonstration:
     episode, observation = await engine.begin(game.start(planned=expert == "planner"))
     try:
@@ -109,13 +90,14 @@ async def _finish(
     result = describe(observation)
     steps = [Step("", START, result)]
     plan = iter(observation.plan)
-    explorer = Explorer(result)
+    searcher = Searcher(result)
     while not observation.won and len(steps) <= MAX_MOVES:
-        try:
-            move = Move("", next(plan)) if expert == "planner" else explorer.next(result)
-        except (StopIteration, LookupError):
+        move = searcher.move() if expert == "searcher" else Move("", next(plan, ""))
+        if not move.command:
             break
         observation = await episode.ask(Act(command=move.command))
         result = describe(observation)
+        if expert == "searcher":
+            searcher.observe(result)
         steps.append(Step(move.thought, move.command, result))
     return Demonstration(game, tuple(steps), observation.won)

@@ -1,8 +1,5 @@
 """Trains a small Stable Diffusion to draw shapes: ``python -m`` this module."""
 
-import argparse
-import logging
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -21,8 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from augment_workers.shapes import WEIGHTS
 from augment_workers.shapes.scene import SIZE_PIXELS, Scene
-
-logger = logging.getLogger(__name__)
+from augment_workers.training import Course, begin, training_parser
 
 LATENT_CHANNELS = 8
 """Twice as many as usual: with four, details of a picture this small are lost."""
@@ -43,18 +39,12 @@ SAVE_EVERY_STEPS = 200
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Trains autoencoder, denoiser and text encoder, then the decoder again, into ``--out``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser = training_parser(__doc__, WEIGHTS)
     parser.add_argument("--autoencoder-steps", type=int, default=1600)
     parser.add_argument("--steps", type=int, default=4900)
     parser.add_argument("--decoder-steps", type=int, default=600)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    rng = Random(options.seed)
+    rng = begin(options)
     pipeline = untrained(rng)
     train_autoencoder(pipeline, rng, options.autoencoder_steps)
     for _ in train_denoiser(pipeline, rng, options.steps):
@@ -129,19 +119,17 @@ def untrained(rng: Random) -> Any:
 def train_autoencoder(pipeline: Any, rng: Random, steps: int) -> None:
     """Learns to put pictures into latents and back, and measures their spread."""
     vae = pipeline.vae.train()
-    peak_lr = 3e-3
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=peak_lr, betas=(0.9, 0.95))
+    optimizer = torch.optim.AdamW(vae.parameters(), betas=(0.9, 0.95))
     pictures = torch.stack([_pixels(_scene_and_picture(rng)[1]) for _ in range(4000)])
-    watch = _Watch("autoencoder", steps)
-    for step in range(1, steps + 1):
-        _set_rate(optimizer, peak_lr, step, steps, warmup_steps=30)
+    course = Course([optimizer], peak_lr=3e-3, steps=steps, warmup_steps=30, name="autoencoder")
+    for _ in course:
         batch = pictures[torch.randint(len(pictures), (24,))]
         latents = vae.encode(batch).latent_dist
         made = vae.decode(latents.sample()).sample
         loss = 0.3 * F.l1_loss(made, batch) + F.mse_loss(made, batch)
         loss = loss + 1e-6 * latents.kl().mean() / latents.mean[0, 0].numel()
         _learn(optimizer, loss, list(vae.parameters()))
-        watch.saw(step, loss.item())
+        course.saw(loss.item())
     vae.eval()
     with torch.no_grad():
         spread = vae.encode(pictures[:512]).latent_dist.mean.std().item()
@@ -152,14 +140,12 @@ def train_decoder(pipeline: Any, rng: Random, steps: int) -> None:
     """Learns to make clean pictures of latents that are a little off, as drawn ones are."""
     vae = pipeline.vae
     learning = [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
-    peak_lr = 2e-3
-    optimizer = torch.optim.AdamW(learning, lr=peak_lr, betas=(0.9, 0.95))
+    optimizer = torch.optim.AdamW(learning, betas=(0.9, 0.95))
     pictures = torch.stack([_pixels(_scene_and_picture(rng)[1]) for _ in range(6000)])
     with torch.no_grad():
         latents = torch.cat([vae.encode(some).latent_dist.mean for some in pictures.split(50)])
-    watch = _Watch("decoder", steps)
-    for step in range(1, steps + 1):
-        _set_rate(optimizer, peak_lr, step, steps, warmup_steps=30)
+    course = Course([optimizer], peak_lr=2e-3, steps=steps, warmup_steps=30, name="decoder")
+    for _ in course:
         chosen = torch.randint(len(pictures), (32,))
         off = latents[chosen] + DECODER_NOISE * latents.std() * torch.randn_like(
             latents[chosen]
@@ -167,7 +153,7 @@ def train_decoder(pipeline: Any, rng: Random, steps: int) -> None:
         made, wanted = vae.decode(off).sample, pictures[chosen]
         loss = 0.3 * F.l1_loss(made, wanted) + F.mse_loss(made, wanted)
         _learn(optimizer, loss, learning)
-        watch.saw(step, loss.item())
+        course.saw(loss.item())
 
 
 def train_denoiser(pipeline: Any, rng: Random, steps: int) -> Iterator[int]:
@@ -177,17 +163,15 @@ def train_denoiser(pipeline: Any, rng: Random, steps: int) -> Iterator[int]:
     no_text = _token_ids(pipeline, [""])[0]
     parameters = [*unet.parameters(), *text_encoder.parameters()]
     average = [p.detach().clone() for p in parameters]
-    peak_lr = 2e-3
-    optimizer = torch.optim.AdamW(parameters, lr=peak_lr, betas=(0.9, 0.98), weight_decay=1e-4)
-    watch = _Watch("denoiser", steps)
-    for step in range(1, steps + 1):
-        _set_rate(optimizer, peak_lr, step, steps, warmup_steps=100)
+    optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=1e-4)
+    course = Course([optimizer], peak_lr=2e-3, steps=steps, warmup_steps=100, name="denoiser")
+    for step in course:
         chosen = torch.randint(len(latents), (BATCH,))
         ids = token_ids[chosen].clone()
         ids[torch.rand(len(ids)) < NO_TEXT_SHARE] = no_text
         loss = _velocity_loss(pipeline, latents[chosen], ids)
         _learn(optimizer, loss, parameters)
-        watch.saw(step, loss.item())
+        course.saw(loss.item())
         keep = min(0.998, (step + 1) / (step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - keep)
@@ -251,13 +235,6 @@ def _pixels(picture: Any) -> torch.Tensor:
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 127.5 - 1
 
 
-def _set_rate(
-    optimizer: torch.optim.Optimizer, peak: float, step: int, steps: int, *, warmup_steps: int
-) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = peak * min(1.0, step / warmup_steps) * max(0.03, 1 - step / steps)
-
-
 def _learn(
     optimizer: torch.optim.Optimizer, loss: torch.Tensor, parameters: list[torch.Tensor]
 ) -> None:
@@ -271,25 +248,6 @@ def _assign(parameters: list[torch.Tensor], values: list[torch.Tensor]) -> None:
     with torch.no_grad():
         for parameter, value in zip(parameters, values, strict=True):
             parameter.copy_(value)
-
-
-class _Watch:
-    """Says now and then how far the training is."""
-
-    def __init__(self, what: str, steps: int) -> None:
-        self._what, self._steps = what, steps
-        self._since_s = time.monotonic()
-        self._loss: float | None = None
-
-    def saw(self, step: int, loss: float) -> None:
-        self._loss = loss if self._loss is None else 0.98 * self._loss + 0.02 * loss
-        if step % 100 == 0 or step == self._steps:
-            elapsed_s = time.monotonic() - self._since_s
-            logger.info(
-                "%s: step %d of %d, loss %.4f, %.0f s, %.0f s left",
-                *(self._what, step, self._steps, self._loss, elapsed_s),
-                elapsed_s / step * (self._steps - step),
-            )
 
 
 if __name__ == "__main__":

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
+from deployments.models.courtesies import courteous
 from deployments.models.dialogue import Dialogue, Generator, Split, answer
-from deployments.models.encyclopedia import EncyclopediaGenerator
-from deployments.models.games import game
-from deployments.models.interviews import interview
-from deployments.models.pictures import picture
-from deployments.models.problems import calculator
-from deployments.models.recordings import recording
+from deployments.models.encyclopedia import VARIED_QUESTIONS, EncyclopediaGenerator
+from deployments.models.games import game, varied_game
+from deployments.models.interviews import interview, varied_interview
+from deployments.models.pictures import picture, varied_picture
+from deployments.models.problems import calculator, varied_calculator
+from deployments.models.recordings import recording, varied_recording
 from deployments.models.small_talk import direct, small_talk
 
 encyclopedia = EncyclopediaGenerator()
+varied_encyclopedia = EncyclopediaGenerator(questions=VARIED_QUESTIONS)
 
 
 def unaided(rng: Random, split: Split) -> Dialogue:
@@ -33,19 +35,35 @@ GENERATORS: Mapping[str, Generator] = {
     "chat": small_talk,
     "direct": direct,
     "unaided": unaided,
+    "varied-calculator": courteous(varied_calculator),
+    "varied-retrieval": courteous(varied_encyclopedia),
+    "varied-alfworld": courteous(varied_game),
+    "varied-chatbot": courteous(varied_interview),
+    "varied-image": courteous(varied_picture),
+    "varied-speech": courteous(varied_recording, closings=False),
 }
-"""One generator a kind. A new augmentation adds its line here and its share to a mix."""
+"""One generator a kind. A new augmentation adds its line here and its share to a mix.
+
+The varied kinds say the same in many more words: what the small model cannot keep, the demo
+model learns to see through.
+"""
 
 Mix = Mapping[str, float]
 SMOLLM2_MIX: Mix = {
-    "calculator": 0.22,
-    "retrieval": 0.15,
-    "alfworld": 0.14,
-    "chatbot": 0.21,
-    "image": 0.10,
-    "speech": 0.10,
-    "chat": 0.05,
+    "calculator": 0.10,
+    "retrieval": 0.09,
+    "alfworld": 0.07,
+    "chatbot": 0.13,
+    "image": 0.05,
+    "speech": 0.04,
+    "chat": 0.04,
     "direct": 0.03,
+    "varied-calculator": 0.11,
+    "varied-retrieval": 0.06,
+    "varied-alfworld": 0.06,
+    "varied-chatbot": 0.11,
+    "varied-image": 0.06,
+    "varied-speech": 0.05,
 }
 TINY_MIX: Mix = {
     "calculator": 0.26,
@@ -81,7 +99,7 @@ def sample(rng: Random, split: Split, mix: Mix) -> Dialogue:
     made = draw(rng, split, rng.choices(kinds, weights)[0])
     if made.tools and rng.random() < JOINED_SHARE:
         following = draw(rng, split, rng.choices(kinds, weights)[0])
-        if following.tools and "alfworld" not in (made.kind, following.kind):
+        if following.tools and not any(_is_game(one) for one in (made, following)):
             messages = made.messages + following.messages
             tools = tuple({name: None for name in made.tools + following.tools})
             made = replace(made, messages=messages, tools=tools)
@@ -95,6 +113,10 @@ def draw(rng: Random, split: Split, kind: str) -> Dialogue:
     """Draws one dialogue of ``kind`` and the tools of its request."""
     made = GENERATORS[kind](rng, split)
     return replace(made, kind=kind, tools=_tools(rng, made))
+
+
+def _is_game(made: Dialogue) -> bool:
+    return any(call["name"] == "alfworld" for call in made.calls)
 
 
 def _tools(rng: Random, made: Dialogue) -> tuple[str, ...]:

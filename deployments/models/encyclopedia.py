@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 
@@ -22,6 +23,16 @@ from deployments.models.library import WordnetLibrary, wordnet_library
 
 KIND = "retrieval"
 
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Ways to ask for an article: about anything, about persons and about places."""
+
+    anything: tuple[str, ...]
+    person: tuple[str, ...]
+    place: tuple[str, ...]
+
+
 QUESTIONS = (
     "What is {}?",
     "What is {}?",
@@ -39,6 +50,56 @@ QUESTIONS = (
 )
 PERSON_QUESTIONS = ("Who is {}?", "Who was {}?", "Who is {}?", "Tell me who {} was.")
 PLACE_QUESTIONS = ("Where is {}?", "Where is {} located?", "In which place is {}?")
+PLAIN_QUESTIONS = Questions(QUESTIONS, PERSON_QUESTIONS, PLACE_QUESTIONS)
+VARIED_QUESTIONS = Questions(
+    (
+        "What exactly is {}?",
+        "Could you look up {} for me?",
+        "Check the encyclopedia for {}.",
+        "Give me the definition of {}.",
+        "What is the meaning of {}?",
+        "I have never heard of {}. What might it be?",
+        "Somebody spoke of {}. Look it up.",
+        "I read about {} today. Tell me more.",
+        "Describe {}.",
+        "How would you define {}?",
+        "Facts about {}, please.",
+        "Who or what was {}?",
+        "What can you find on {}?",
+        "Consult the encyclopedia about {}.",
+        "Let me know what {} is.",
+        "I wonder what {} is.",
+        "{}?",
+        "{}: what is it?",
+        "What's {}?",
+        "Any information about {}?",
+        "Introduce me to {}.",
+        "In a crossword I met {}. Explain it.",
+        "Tell me in one sentence what {} is.",
+        "My son asked me about {}. What should I say?",
+        "Enlighten me about {}.",
+        "Do you know {}?",
+        "What does the word {} stand for?",
+        "For my essay I need to know about {}.",
+        "What kind of thing is {}?",
+    ),
+    (
+        "Who exactly was {}?",
+        "What is {} known for?",
+        "Tell me about the person called {}.",
+        "What did {} do?",
+        "Look up who {} was.",
+        "Does the name {} tell you anything?",
+        "{}: who is that?",
+    ),
+    (
+        "On which continent is {}?",
+        "Where would I find {}?",
+        "Where on the map is {}?",
+        "Where does {} lie?",
+        "In what part of the world is {}?",
+    ),
+)
 COMPARISONS = (
     "Compare {} and {}.",
     "What is the difference between {} and {}?",
@@ -66,10 +127,14 @@ class EncyclopediaGenerator:
 
     Args:
         max_characters: Longer sentences are not asked for, so that dialogues stay short.
+        questions: How it asks for one article.
     """
 
-    def __init__(self, max_characters: int = 150) -> None:
+    def __init__(
+        self, max_characters: int = 150, questions: Questions = PLAIN_QUESTIONS
+    ) -> None:
         self._max_characters = max_characters
+        self._questions = questions
 
     @property
     def _library(self) -> WordnetLibrary:
@@ -99,11 +164,11 @@ class EncyclopediaGenerator:
     def _question(self, rng: Random, split: Split) -> list[Message]:
         title = self._title(rng, split)
         gist = self._gist(title)
-        questions: tuple[str, ...] = QUESTIONS
+        questions = self._questions.anything
         if PERSON.search(gist) and rng.random() < 0.8:
-            questions = PERSON_QUESTIONS
+            questions = self._questions.person
         elif PLACE.search(gist) and rng.random() < 0.5:
-            questions = PLACE_QUESTIONS
+            questions = self._questions.place
         question = rng.choice(questions).format(_spoken(rng, title))
         return [user(_sloppy(rng, question)), *self._search(title), answer(gist)]
 
@@ -125,7 +190,7 @@ class EncyclopediaGenerator:
         if rng.random() < 0.5:
             asked = rng.choice(LOOKUPS).format(_spoken(rng, title), keyword)
             return [user(asked), *self._search(title), *step]
-        asked = rng.choice(QUESTIONS).format(_spoken(rng, title))
+        asked = rng.choice(self._questions.anything).format(_spoken(rng, title))
         more = rng.choice(FOLLOW_UPS).format(keyword)
         first = [user(asked), *self._search(title), answer(self._gist(title))]
         return [*first, user(more), *step]
@@ -138,14 +203,14 @@ class EncyclopediaGenerator:
         similar = rng.sample(self._titles[split], rng.randrange(4))
         text = self._library.not_found(unknown, similar)
         return [
-            user(rng.choice(QUESTIONS).format(unknown)),
+            user(rng.choice(self._questions.anything).format(unknown)),
             *call(KIND, {"verb": "search", "query": unknown}, text),
             answer(f"Sorry, I could not find anything about {unknown}."),
         ]
 
     def _failure(self, rng: Random, split: Split) -> list[Message]:
         title = self._title(rng, split)
-        asked = user(rng.choice(QUESTIONS).format(_spoken(rng, title)))
+        asked = user(rng.choice(self._questions.anything).format(_spoken(rng, title)))
         return [asked, *failed_call(rng, KIND, {"verb": "search", "query": title})]
 
     def _title(self, rng: Random, split: Split) -> str:

@@ -6,21 +6,25 @@ that training never saw, and over requests in words that the generators do not h
 
 import argparse
 import logging
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
+from deployments.models import smollm2
 from deployments.models.catalog import CATALOG, resolve
 from deployments.models.dialogue import Dialogue, answer, user
 from deployments.models.dialogues import GENERATORS, draw
 from deployments.models.games import KIND as GAME
-from deployments.models.games import REQUESTS, held_out_games
+from deployments.models.games import REQUESTS, VARIED_REQUESTS, held_out_games
 from deployments.models.paraphrases import PARAPHRASES_FILE, paraphrases
 from deployments.models.player import Player
 from deployments.models.trial import Trial
 
 logger = logging.getLogger(__name__)
 
-KINDS = ("calculator", "retrieval", "chatbot", "image", "speech", "alfworld")
+KINDS = ("calculator", "retrieval", "chatbot", "image", "speech", GAME)
+GAME_REQUESTS = {GAME: REQUESTS, f"varied-{GAME}": VARIED_REQUESTS}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,15 +36,30 @@ def main(argv: Sequence[str] | None = None) -> None:
         default="smollm2-tools",
         help=f"a model folder, or one of {', '.join(CATALOG)}",
     )
+    parser.add_argument("--adapter", type=Path, help="one for the demo model, not its own")
     parser.add_argument("--count", type=int, default=24, help="held-out dialogues a kind")
     parser.add_argument("--kinds", nargs="*", choices=list(GENERATORS), default=KINDS)
     parser.add_argument("--no-paraphrases", action="store_true")
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument(
+        "--dtype", default="float32", help="bfloat16 is faster on CPUs with instructions for it"
+    )
     parser.add_argument("--seed", type=int, default=4242)
     parser.add_argument("--show", action="store_true", help="print the dialogues that fail")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    player = Player(resolve(options.model), options.batch)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (
+            str(smollm2.prepare(Path(scratch, "adapted"), options.adapter))
+            if options.adapter
+            else resolve(options.model)
+        )
+        measure(folder, options)
+
+
+def measure(folder: str, options: argparse.Namespace) -> None:
+    """Reports on the model in ``folder``: first on what is quick, then on the games."""
+    player = Player(folder, options.batch, options.dtype)
     trials = [
         trial
         for kind in options.kinds
@@ -48,20 +67,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     if not options.no_paraphrases:
         trials += paraphrases(player, PARAPHRASES_FILE)
-    player.play(trials)
+    games = [trial for trial in trials if trial.game]
+    questions = [trial for trial in trials if not trial.game]
+    for part in filter(None, (questions, games)):
+        player.play(part)
+        report(part, show=options.show)
     player.close()
-    report(trials, show=options.show)
+    logger.info("In games, arguments and answers count those that were won.")
 
 
 def held_out_trials(player: Player, kind: str, count: int, seed: int) -> list[Trial]:
     """``count`` dialogues of ``kind`` that training never saw, or so many games."""
-    if kind != GAME:
+    if kind not in GAME_REQUESTS:
         made = held_out(kind, count, seed)
         return [Trial(group=kind, **player.opening(reference)) for reference in made]
-    trials = []
+    trials, requests = [], GAME_REQUESTS[kind]
     for number, shipped in enumerate(held_out_games()[:count]):
-        asked = user(REQUESTS[number % len(REQUESTS)])
-        reference = Dialogue(kind, (asked, answer("")), (kind,))
+        asked = user(requests[number % len(requests)])
+        reference = Dialogue(GAME, (asked, answer("")), (GAME,))
         trials.append(Trial(group=kind, game=shipped.name, **player.opening(reference)))
     return trials
 
@@ -85,7 +108,6 @@ def report(trials: Sequence[Trial], *, show: bool) -> None:
         for trial in part:
             if show and not (trial.right_calls and trial.right_answer):
                 logger.info("--- expected %s\n%s", trial.reference.messages[-1], trial.text)
-    logger.info("In games, arguments and answers count those that were won.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Dialogues that play a household game to its end, as the expert plays it."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -11,6 +12,7 @@ from augment_workers.alfworld.engine import Engine, Episode
 from augment_workers.alfworld.games import ShippedGame, read_games
 from augment_workers.alfworld.generate import KINDS, generate
 from augment_workers.alfworld.protocol import Act, Observation
+from augment_workers.alfworld.searcher import Searcher
 from deployments.models.dialogue import (
     Dialogue,
     Message,
@@ -20,7 +22,6 @@ from deployments.models.dialogue import (
     dialogue,
     user,
 )
-from deployments.models.searcher import Searcher
 
 KIND = "alfworld"
 START = {"action": "start"}
@@ -38,6 +39,25 @@ REQUESTS = (
     "Let us see you play ALFWorld.",
 )
 
+VARIED_REQUESTS = (
+    "Play one round of the household game.",
+    "Can you solve a household task in the text world?",
+    "I want to watch you play ALFWorld.",
+    "Open the household simulator and finish what it asks for.",
+    "Let us start ALFWorld.",
+    "Win a text game for me.",
+    "Take on a task in ALFWorld.",
+    "Please run a game in the household simulator.",
+    "Complete a chore in the simulated house.",
+    "ALFWorld, please: one game.",
+    "Try to win in the household world.",
+    "Prove that you can play ALFWorld.",
+    "Game time! Choose ALFWorld.",
+    "Do some housework in the text game.",
+    "I would enjoy a game of ALFWorld. You play it.",
+    "Launch ALFWorld and do the job that you get.",
+)
+
 MISTAKE_SHARE = 0.05
 """Share of commands that the expert would not give, so that models see how to recover."""
 
@@ -48,21 +68,34 @@ MOST_CHARACTERS = 2100
 
 def game(rng: Random, split: Split) -> Dialogue:
     """A game from its start to the answer that it is won."""
+    return _game(rng, split, REQUESTS)
+
+
+def varied_game(rng: Random, split: Split) -> Dialogue:
+    """The same, begun in other words."""
+    return _game(rng, split, VARIED_REQUESTS)
+
+
+def _game(rng: Random, split: Split, requests: Sequence[str]) -> Dialogue:
+    number = rng.randrange(len(KINDS))
     while True:
-        problem = _problem(rng, split)
+        problem = _problem(rng, split, number)
         mistakes = MISTAKE_SHARE if split == "train" else 0.0
         turns = asyncio.run(_play(problem, rng, mistakes))
         if turns is not None:
-            return dialogue(KIND, [user(rng.choice(REQUESTS)), *turns])
+            return dialogue(KIND, [user(rng.choice(requests)), *turns])
 
 
-def _problem(rng: Random, split: Split) -> ShippedGame:
-    """A game of ``split``: the project's own are all held out, or among those that are."""
+def _problem(rng: Random, split: Split, number: int) -> ShippedGame:
+    """A game of ``split``, the project's own held-out ones or others.
+
+    The others are all of one kind, so that short games are no more frequent than they are
+    among the held-out ones: of the long kinds, many are too long to learn.
+    """
     if split == "test":
         return rng.choice(held_out_games())
-    skipped = rng.randrange(len(KINDS))
     while True:
-        made = next(islice(generate(rng.getrandbits(64)), skipped, None))
+        made = next(islice(generate(rng.getrandbits(64)), number, None))
         if made.outline not in _held_out_outlines():
             return made
 

@@ -19,6 +19,11 @@ from deployments.models.dialogue import (
 )
 from deployments.models.encyclopedia import EncyclopediaGenerator
 from deployments.models.headwords import headword, with_article
+from deployments.models.interview_requests import (
+    PLAIN_REQUESTS,
+    VARIED_REQUESTS,
+    InterviewRequests,
+)
 from deployments.models.pictures import COLOURS, description, drawn
 from deployments.models.problems import calculate
 from deployments.models.recordings import PLACES_TO_GO, sentence, spoken
@@ -40,62 +45,11 @@ FAVOURITES: Mapping[Split, tuple[str, ...]] = {
 }
 FACTS: Mapping[Split, tuple[str, ...]] = {
     "train": words(
-        "address age birthday email hometown job name nickname phone-number shoe-size"
+        "address age birthday email hometown job licence-plate middle-name mother-tongue name "
+        "nickname phone-number postcode shoe-size surname user-name"
     ),
     "test": words("blood-type employer first-name height profession room-number star-sign"),
 }
-ASK_WHAT = (
-    "Ask me what my {} is.",
-    "Ask me for my {}.",
-    "Please ask me what my {} is.",
-    "Can you ask me for my {}?",
-    "Find out from me what my {} is.",
-    "I want you to ask me about my {}.",
-)
-ASK_WHETHER = (
-    "Ask me whether I {}.",
-    "Ask me if I {}.",
-    "Please ask me whether I {}.",
-    "Find out from me if I {}.",
-)
-HABITS = (
-    *("like {word}", "need {number} {things}", "have a {thing}", "want some {word}"),
-    *("know {name}", "live in {place}", "have been to {place}", "are friends with {name}"),
-)
-CHECKS = (
-    "Check with me before you {}.",
-    "Please {}, but check with me first.",
-    "Confirm with me, then {}.",
-    "Get my approval and {}.",
-    "{}, but ask me first.",
-)
-DEEDS = (
-    "order {number} {things}",
-    "book a table for {digit}",
-    "book a flight to {place}",
-    "send the {things} to {name}",
-    "cancel the meeting with {name}",
-    "delete the {things}",
-    "buy {number} {things}",
-    "call {name}",
-    "invite {name} and {friend}",
-    "sell my {things}",
-)
-TELL = (
-    "Tell me in the chat that {}.",
-    "Send me a message that {}.",
-    "Let me know in the chat that {}.",
-    "Write to me that {}.",
-)
-NEWS = (
-    "the {things} have arrived",
-    "{name} is here",
-    "dinner for {name} is ready",
-    "the train to {place} is late",
-    "there are {number} {things} left",
-    "{name} called",
-    "the {things} are gone",
-)
 YES = ("Yes.", "Yes, please.", "Sure.", "Yes", "yes please", "OK", "Go ahead.", "Of course.")
 NO = ("No.", "No, thanks.", "No", "Please do not.", "no way", "Not now.", "Rather not.")
 THANKS = ("Thanks!", "OK", "Good to know.", "Thank you.", "All right", "Great", "I see.")
@@ -124,7 +78,7 @@ PLANS = (
         {
             "train": (
                 *("a trip", "a weekend trip", "my holiday", "a city trip", "our honeymoon"),
-                "a vacation",
+                *("a vacation", "a road trip", "a cruise", "our anniversary trip"),
             ),
             "test": ("a journey", "my summer trip", "a long trip", "our holiday"),
         },
@@ -136,7 +90,14 @@ PLANS = (
     ),
     Plan(
         {
-            "train": ("a dinner", "a lunch", "a picnic", "a barbecue"),
+            "train": (
+                "a dinner",
+                "a lunch",
+                "a picnic",
+                "a barbecue",
+                "a brunch",
+                "our supper",
+            ),
             "test": ("a breakfast", "my dinner", "a big lunch"),
         },
         ("What do you want to eat?", "How many people will come?"),
@@ -147,7 +108,10 @@ PLANS = (
     ),
     Plan(
         {
-            "train": ("a party", "a birthday party", "a wedding", "a meeting", "a concert"),
+            "train": (
+                *("a party", "a birthday party", "a wedding", "a meeting", "a concert"),
+                *("a reunion", "our farewell party", "an exhibition"),
+            ),
             "test": ("a garden party", "my wedding", "our meeting"),
         },
         ("Where shall it be?", "Who will come?"),
@@ -157,22 +121,6 @@ PLANS = (
         ),
     ),
 )
-PLAN_REQUESTS = ("Plan {} for me.", "Help me plan {}.", "Plan {} with me.", "Let us plan {}.")
-
-SUMS = (
-    ("Ask me for a number and multiply it by {}.", "*"),
-    ("Ask me for a number and add {} to it.", "+"),
-    ("Ask me how many {things} I have and multiply by {}.", "*"),
-    ("Ask me how many {things} I have and subtract {}.", "-"),
-)
-ARTICLES = ("Ask me what to look up and look it up.", "Ask me for a word, then explain it.")
-DRAWINGS = ("Ask me what to draw and draw it.",)
-COLOURED = (
-    "Draw a {thing}, but ask me for the colour first.",
-    "Ask me for a colour and draw a {thing} in it.",
-)
-SAYINGS = ("Ask me what to say and say it aloud.", "Ask me for a sentence and speak it.")
-
 OTHERS = {
     "names": words("Bruno Clara Felix Greta Hugo Iris Jonas Klara Lars Mona Otto Ruth Stefan"),
     "places": words("Ankara Bergen Bogota Bristol Cork Dakar Delhi Denver Gdansk Hanoi Turin"),
@@ -188,14 +136,23 @@ encyclopedia = EncyclopediaGenerator()
 
 def interview(rng: Random, split: Split) -> Dialogue:
     """One request to ask or tell the human something, and what follows from the reply."""
+    return _interview(rng, split, PLAIN_REQUESTS)
+
+
+def varied_interview(rng: Random, split: Split) -> Dialogue:
+    """The same in many more words."""
+    return _interview(rng, split, VARIED_REQUESTS)
+
+
+def _interview(rng: Random, split: Split, requests: InterviewRequests) -> Dialogue:
     make = rng.choices(
         (_what, _whether, _check, _tell, _plan, _sum, _article, _image, _speech),
         (18, 8, 16, 10, 26, 6, 5, 7, 4),
     )[0]
-    return dialogue(KIND, make(rng, split))
+    return dialogue(KIND, make(rng, split, requests))
 
 
-def _what(rng: Random, split: Split) -> list[Message]:
+def _what(rng: Random, split: Split, requests: InterviewRequests) -> list[Message]:
     fields = _fields(rng, split)
     if rng.random() < 0.75:
         asked = f"favourite {rng.choice(FAVOURITES[split])}"
@@ -204,7 +161,7 @@ def _what(rng: Random, split: Split) -> list[Message]:
         asked = rng.choice(FACTS[split]).replace("-", " ")
         reply = rng.choice(("{number}", "{name}", "{place}", "{word}", "{name} {number}"))
     reply = reply.format(**fields)
-    request, message = rng.choice(ASK_WHAT).format(asked), f"What is your {asked}?"
+    request, message = rng.choice(requests.what).format(asked), f"What is your {asked}?"
     if rng.random() < FAILURE_SHARE:
         return [user(request), *failed_call(rng, KIND, {"message": message})]
     if rng.random() < 0.25:
@@ -214,22 +171,22 @@ def _what(rng: Random, split: Split) -> list[Message]:
     return [*_exchange(request, message, said), answer(f"Your {asked} is {said.rstrip('.')}.")]
 
 
-def _whether(rng: Random, split: Split) -> list[Message]:
-    habit = rng.choice(HABITS).format(**_fields(rng, split))
+def _whether(rng: Random, split: Split, requests: InterviewRequests) -> list[Message]:
+    habit = rng.choice(requests.habits).format(**_fields(rng, split))
     verb = "Are" if habit.startswith("are ") else "Do"
     verb = "Have" if habit.startswith("have been") else verb
     rest = habit.split(" ", 1)[1] if verb != "Do" else habit
     message = f"{verb} you {rest}?"
-    request = rng.choice(ASK_WHETHER).format(habit)
+    request = rng.choice(requests.whether).format(habit)
     yes = rng.random() < 0.5
     said = rng.choice(YES if yes else NO)
     ending = f"You said {'yes' if yes else 'no'}."
     return [*_exchange(request, message, said), answer(ending)]
 
 
-def _check(rng: Random, split: Split) -> list[Message]:
-    deed = rng.choice(DEEDS).format(**_fields(rng, split))
-    request = rng.choice(CHECKS).format(deed)
+def _check(rng: Random, split: Split, requests: InterviewRequests) -> list[Message]:
+    deed = rng.choice(requests.deeds).format(**_fields(rng, split))
+    request = rng.choice(requests.checks).format(deed)
     request = request[0].upper() + request[1:]
     kind = rng.random()
     if kind < 0.4:
@@ -244,37 +201,37 @@ def _check(rng: Random, split: Split) -> list[Message]:
     return [*_exchange(request, f"Shall I {deed}?", said), answer(ending)]
 
 
-def _tell(rng: Random, split: Split) -> list[Message]:
-    news = rng.choice(NEWS).format(**_fields(rng, split))
+def _tell(rng: Random, split: Split, requests: InterviewRequests) -> list[Message]:
+    news = rng.choice(requests.news).format(**_fields(rng, split))
     message = f"{news[0].upper()}{news[1:]}."
     reply = rng.choice((*THANKS, *YES))
-    request = rng.choice(TELL).format(news)
+    request = rng.choice(requests.tell).format(news)
     return [
         *_exchange(request, message, reply),
         answer(f"You said: {reply.rstrip('.!')}."),
     ]
 
 
-def _plan(rng: Random, split: Split) -> list[Message]:
+def _plan(rng: Random, split: Split, requests: InterviewRequests) -> list[Message]:
     plan, fields = rng.choice(PLANS), _fields(rng, split)
     name = rng.choice(plan.names[split])
     first, second = (rng.choice(replies).format(**fields) for replies in plan.replies)
     summary = plan.summary.format(re.sub(r"^(my|our) ", "your ", name), first, second)
+    request = rng.choice(requests.plan).format(name)
+    request = request[0].upper() + request[1:]
     return [
-        *_exchange(
-            rng.choice(PLAN_REQUESTS).format(name), plan.questions[0], _typed(rng, first)
-        ),
+        *_exchange(request, plan.questions[0], _typed(rng, first)),
         *call(KIND, {"message": plan.questions[1]}, _typed(rng, second)),
         answer(summary),
     ]
 
 
-def _sum(rng: Random, split: Split) -> list[Message]:
+def _sum(rng: Random, split: Split, requests: InterviewRequests) -> list[Message]:
     while True:
         number, told = str(rng.randint(2, 500)), str(rng.randint(2, 99))
         if split_of(f"{number} {told}") == split:
             break
-    request, sign = rng.choice(SUMS)
+    request, sign = rng.choice(requests.sums)
     things = str(_fields(rng, split)["things"])
     message = f"How many {things} do you have?" if "{things}" in request else "Which number?"
     expression = f"{number}{sign}{told}"
@@ -286,26 +243,26 @@ def _sum(rng: Random, split: Split) -> list[Message]:
     ]
 
 
-def _article(rng: Random, split: Split) -> list[Message]:
-    request = rng.choice(ARTICLES)
+def _article(rng: Random, split: Split, requests: InterviewRequests) -> list[Message]:
+    request = rng.choice(requests.articles)
     title, found = encyclopedia.article(rng, split)
     return [*_exchange(request, "What shall I look up?", _typed(rng, title)), *found]
 
 
-def _image(rng: Random, split: Split) -> list[Message]:
+def _image(rng: Random, split: Split, requests: InterviewRequests) -> list[Message]:
     if rng.random() < 0.5:
-        request = rng.choice(DRAWINGS)
+        request = rng.choice(requests.drawings)
         what = description(rng, split)
         return [*_exchange(request, "What shall I draw?", _typed(rng, what)), *drawn(rng, what)]
     thing = str(_fields(rng, split)["thing"])
     colour = rng.choice(COLOURS)
-    request = rng.choice(COLOURED).format(thing=thing)
+    request = rng.choice(requests.coloured).format(thing=thing)
     what = with_article(f"{colour} {thing}")
     return [*_exchange(request, "Which colour?", _typed(rng, colour)), *drawn(rng, what)]
 
 
-def _speech(rng: Random, split: Split) -> list[Message]:
-    request = rng.choice(SAYINGS)
+def _speech(rng: Random, split: Split, requests: InterviewRequests) -> list[Message]:
+    request = rng.choice(requests.sayings)
     text = sentence(rng, split)
     return [*_exchange(request, "What shall I say?", text), *spoken(rng, text)]
 

@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTraine
 
 from deployments.models.encoding import IGNORED
 from deployments.models.gguf_weights import GgufLlama
+from deployments.models.low_rank import hasten
 from deployments.models.markup import CHAT_TEMPLATE_FILE, TAGS, TEXT_END, TURN_END, TURN_START
 from deployments.models.smollm2 import TAG_FILE, TAG_ROWS, gguf_file
 
@@ -40,10 +41,12 @@ class LoraModel(torch.nn.Module):
 
     Args:
         resume_dir: An earlier adapter to go on from; None starts afresh.
+        bfloat16: Keep the frozen matrices, and multiply, in bfloat16.
     """
 
-    def __init__(self, resume_dir: Path | None = None) -> None:
+    def __init__(self, resume_dir: Path | None = None, *, bfloat16: bool = False) -> None:
         super().__init__()
+        self._bfloat16 = bfloat16
         tokenizer = load_base_tokenizer()
         gguf = GgufLlama(gguf_file())
         config = LlamaConfig(**{**gguf.config(), "dtype": "float32"})
@@ -61,7 +64,10 @@ class LoraModel(torch.nn.Module):
             rows = load_file(resume_dir / TAG_FILE)[TAG_ROWS].float()
             self._peft = PeftModel.from_pretrained(base, resume_dir, is_trainable=True)
         for parameter in self._peft.parameters():
-            parameter.data = parameter.data.float()
+            frozen_matrix = parameter.dim() == 2 and not parameter.requires_grad
+            halved = bfloat16 and frozen_matrix
+            parameter.data = parameter.data.bfloat16() if halved else parameter.data.float()
+        hasten(self._peft)
         self.tag_rows = torch.nn.Parameter(rows)
 
     def loss(self, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -71,16 +77,17 @@ class LoraModel(torch.nn.Module):
         gradient to the inputs, the frozen layers below need no backward pass.
         """
         causal = self._peft.base_model.model
-        embedded = causal.get_input_embeddings()(ids).detach().clone()
+        embedded = causal.get_input_embeddings()(ids).detach().float().clone()
         for row, tag_id in zip(self.tag_rows.detach(), self._tag_ids, strict=True):
             embedded[ids == tag_id] = row
-        hidden = causal.model(inputs_embeds=embedded, use_cache=False).last_hidden_state
         counted = labels[:, 1:] != IGNORED
-        states = hidden[:, :-1][counted]
-        logits = causal.lm_head(states)
         columns = torch.tensor(self._tag_ids)
-        logits = logits.index_copy(1, columns, states @ self.tag_rows.T)
-        return torch.nn.functional.cross_entropy(logits, labels[:, 1:][counted])
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+            hidden = causal.model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+            states = hidden[:, :-1][counted]
+            logits = causal.lm_head(states)
+            logits = logits.index_copy(1, columns, states @ self.tag_rows.T)
+        return torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][counted])
 
     def save(self, folder: Path) -> None:
         """Writes the adapter and the tags' rows in bfloat16."""

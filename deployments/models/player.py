@@ -32,12 +32,13 @@ class Player:
     Args:
         folder: The model folder.
         batch: Trials that generate together.
+        dtype: What it computes in.
     """
 
-    def __init__(self, folder: str, batch: int) -> None:
+    def __init__(self, folder: str, batch: int, dtype: str = "float32") -> None:
         self._llm = LLM(
             folder,
-            dtype="float32",
+            dtype=dtype,
             max_model_len=CONTEXT_TOKENS,
             max_num_seqs=batch,
             enforce_eager=True,

@@ -1,5 +1,6 @@
 """Dialogues that calculate: plain arithmetic and word problems of one or two steps."""
 
+from collections.abc import Sequence
 from random import Random
 
 from augment_workers.base import AugmentationError
@@ -15,6 +16,14 @@ from deployments.models.dialogue import (
     dialogue,
     split_of,
     user,
+    words,
+)
+from deployments.models.scenarios import (
+    CONVERSION_STORIES,
+    OPERATION_STORIES,
+    SCENARIOS,
+    SUBJECTS,
+    TWO_STEP_SCENARIOS,
 )
 from deployments.models.stories import (
     BOXES,
@@ -24,12 +33,20 @@ from deployments.models.stories import (
     THINGS,
     TWO_STEP_STORIES,
     Numbers,
+    Story,
 )
 
 KIND = "calculator"
 ERROR_SHARE = 0.02
 TINY_SHARE = 0.12
 """Share of sums that a head could do, so that small numbers do not mean that no tool is on."""
+WORD_SHARE, COMMA_SHARE = 0.15, 0.2
+"""Shares of small numbers in words, and of large ones with a comma, in varied questions."""
+
+NUMBER_WORDS = words(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen twenty"
+)
 
 
 def calculator(rng: Random, split: Split) -> Dialogue:
@@ -41,7 +58,30 @@ def calculator(rng: Random, split: Split) -> Dialogue:
     fields = _numbers(rng, split, story.numbers)
     fields["n"], fields["m"] = rng.sample(NAMES, 2)
     fields["things"], fields["box"] = rng.choice(THINGS), rng.choice(BOXES)
-    turns: list[Message | list[Message]] = [user(rng.choice(story.questions).format(**fields))]
+    return _solved(rng.choice(story.questions).format(**fields), story, fields)
+
+
+def varied_calculator(rng: Random, split: Split) -> Dialogue:
+    """The same in many more words, and with numbers that are not always digits."""
+    stories: Sequence[Story] = rng.choices(
+        (OPERATION_STORIES, CONVERSION_STORIES, SCENARIOS, TWO_STEP_SCENARIOS), (5, 2, 8, 5)
+    )[0]
+    story = rng.choice(stories)
+    fields = _numbers(rng, split, story.numbers)
+    fields["n"], fields["m"] = rng.sample(NAMES, 2)
+    fields["things"], fields["box"] = rng.choice(THINGS), rng.choice(BOXES)
+    subject = rng.choice((rng.choice(SUBJECTS), rng.choice(NAMES)))
+    fields["s"] = fields["t"] = subject
+    if subject in SUBJECTS and subject != "I":
+        fields["t"] = subject[0].lower() + subject[1:]
+    spoken = fields | {name: _spoken(rng, fields[name]) for name in "abc"}
+    question = rng.choice(story.questions).format(**spoken)
+    return _solved(question[0].upper() + question[1:], story, fields)
+
+
+def _solved(question: str, story: Story, fields: dict[str, str]) -> Dialogue:
+    """The question, a call for each of the story's steps, and its answer."""
+    turns: list[Message | list[Message]] = [user(question)]
     for step in story.steps:
         expression = step.format(**fields)
         fields["r"] = calculate(expression)
@@ -80,11 +120,25 @@ def _numbers(rng: Random, split: Split, kind: Numbers) -> dict[str, str]:
         elif kind == "divisible":
             b = rng.randint(2, 25)
             a = b * rng.randint(2, 60)
+        elif kind == "shared":
+            c = rng.randint(2, 12)
+            a = b + c * rng.randint(2, 40)
+        elif kind == "change":
+            a += b * c
         fields = {"a": str(a), "b": str(b), "c": str(c)}
         if kind == "money" and rng.random() < 0.4:
             fields["b"] = f"{rng.randint(0, 30)}.{rng.randint(1, 99):02}"
         if split_of(f"{fields['a']} {fields['b']}") == split:
             return fields
+
+
+def _spoken(rng: Random, number: str) -> str:
+    """``number`` as people write it, not always as the calculator reads it."""
+    if number.isdecimal() and int(number) < len(NUMBER_WORDS) and rng.random() < WORD_SHARE:
+        return NUMBER_WORDS[int(number)]
+    if number.isdecimal() and int(number) >= 1000 and rng.random() < COMMA_SHARE:
+        return f"{int(number):,}"
+    return number
 
 
 def _number(rng: Random) -> int:

@@ -1,5 +1,6 @@
 """Dialogues that ask for speech: the text to say is copied exactly."""
 
+from collections.abc import Sequence
 from random import Random
 
 from deployments.models.dialogue import (
@@ -43,6 +44,60 @@ ANNOUNCED = (
     "Record this: {}",
     "Convert to audio: {}",
 )
+VARIED_QUOTED = (
+    'Can you say "{}" for me?',
+    'I want to hear "{}".',
+    'Please speak "{}" slowly.',
+    'Record "{}" for my voicemail.',
+    'Make an audio clip that says "{}".',
+    'Speak up: "{}"',
+    'Call out "{}".',
+    'Whisper "{}".',
+    'Shout "{}"!',
+    'Recite "{}".',
+    "Utter '{}'.",
+    'My phone should greet with "{}". Record that.',
+    'Say "{}" to my guests.',
+    'Tell everyone "{}" in a loud voice.',
+    '"{}": read that to me.',
+    '"{}" as speech, please.',
+    "Turn '{}' into sound.",
+    'Synthesize "{}".',
+    "I need an MP3 that says '{}'.",
+    'Create a voice message: "{}"',
+    'Could you read "{}" to the class?',
+    'Let the speaker play "{}".',
+    "The robot should say '{}'.",
+    'Practise saying "{}" with me.',
+    'How do you say "{}"? Let it sound.',
+)
+VARIED_ANNOUNCED = (
+    "Create a voice message: {}",
+    "Voice message: {}",
+    "Say the following: {}",
+    "Tell it to me aloud: {}",
+    "Read me this: {}",
+    "The children cannot read yet. Read it to them: {}",
+    "Here is a text to speak: {}",
+    "Make this audible: {}",
+    "Audio: {}",
+    "Text to speech: {}",
+    "Please narrate: {}",
+    "Let the robot speak: {}",
+    "Say this to the visitors: {}",
+    "Speak these words: {}",
+    "Recite: {}",
+    "For the answering machine: {}",
+    "I am driving, so read this to me: {}",
+    "Can you say this? {}",
+    "Speech, please: {}",
+    "Please record the sentence that follows: {}",
+    "My message to the team, spoken: {}",
+    "Sound out: {}",
+    "I need a recording. Text: {}",
+    "Broadcast: {}",
+    "Tell the passengers: {}",
+)
 SENTENCES = (
     "{n} likes {word}.",
     "The {things} are in the {box}.",
@@ -80,13 +135,23 @@ encyclopedia = EncyclopediaGenerator()
 
 def recording(rng: Random, split: Split) -> Dialogue:
     """One text to say and an answer with the name of its file."""
-    text = sentence(rng, split)
+    return _recording(rng, sentence(rng, split), QUOTED, ANNOUNCED)
+
+
+def varied_recording(rng: Random, split: Split) -> Dialogue:
+    """The same in many more words."""
+    return _recording(rng, sentence(rng, split), VARIED_QUOTED, VARIED_ANNOUNCED)
+
+
+def _recording(
+    rng: Random, text: str, quoted: Sequence[str], announced: Sequence[str]
+) -> Dialogue:
     if rng.random() < 0.45:
         text = text if rng.random() < 0.5 else text.rstrip(".")
-        quotes = [q for q in QUOTED if "'" not in text or "'{}'" not in q]
+        quotes = [q for q in quoted if "'" not in text or "'{}'" not in q]
         asked = user(rng.choice(quotes).format(text))
     else:
-        asked = user(rng.choice(ANNOUNCED).format(text))
+        asked = user(rng.choice(announced).format(text))
     if rng.random() < FAILURE_SHARE:
         return dialogue(KIND, [asked, *failed_call(rng, KIND, {"text": text})])
     return dialogue(KIND, [asked, *spoken(rng, text)])

@@ -43,10 +43,14 @@ def gguf_file() -> Path:
     return path
 
 
-def prepare(target: Path) -> Path:
+def prepare(target: Path, adapter_dir: Path = ADAPTER_DIR) -> Path:
     """Dequantizes the base model, merges the adapter and writes ``target`` in bfloat16.
 
     Takes about a quarter of a minute the first time.
+
+    Args:
+        target: The model folder.
+        adapter_dir: What a training wrote.
 
     Raises:
         FileNotFoundError: when the base model's package is not installed.
@@ -58,15 +62,15 @@ def prepare(target: Path) -> Path:
         gguf = GgufLlama(source)
         weights = dict(gguf.weights())
         logger.info("Merging the adapter and writing the weights.")
-        merge(weights, ADAPTER_DIR)
+        merge(weights, adapter_dir)
         halves = {name: weight.bfloat16() for name, weight in weights.items()}
         save_file(halves, folder / "model.safetensors", metadata={"format": "pt"})
         (folder / "config.json").write_text(json.dumps(gguf.config(), indent=2))
         for name in ("tokenizer.json", "tokenizer_config.json"):
-            shutil.copyfile(ADAPTER_DIR / name, folder / name)
+            shutil.copyfile(adapter_dir / name, folder / name)
         write_chat_files(folder)
 
-    return assemble(target, sorted(ADAPTER_DIR.iterdir()), write)
+    return assemble(target, sorted(adapter_dir.iterdir()), write)
 
 
 def merge(weights: dict[str, torch.Tensor], adapter_dir: Path) -> None:

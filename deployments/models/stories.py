@@ -9,7 +9,7 @@ from typing import Literal
 
 from deployments.models.dialogue import words
 
-Numbers = Literal["any", "falling", "small", "divisible", "money"]
+Numbers = Literal["any", "falling", "small", "divisible", "money", "shared", "change"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Story:
         steps: The expressions to calculate, one call each.
         answer: The final turn.
         numbers: What a, b and c may be: ``falling`` is a > b > c, ``small`` at most 20,
-            ``divisible`` makes a a multiple of b, ``money`` gives b two decimals.
+            ``divisible`` makes a a multiple of b, ``money`` gives b two decimals,
+            ``shared`` makes a - b a multiple of c, ``change`` makes a more than b * c.
     """
 
     questions: tuple[str, ...]

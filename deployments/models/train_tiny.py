@@ -3,8 +3,6 @@
 import argparse
 import json
 import logging
-import math
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -13,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
+from augment_workers.training import Course, begin, training_parser
 from deployments.models.batches import packed, padded
 from deployments.models.dialogue import Dialogue
 from deployments.models.dialogues import TINY_MIX, sample
@@ -34,6 +33,9 @@ WARMUP_STEPS = 50
 FLAT_SHARE = 0.4
 """Share of the steps at the peak rate; then it falls linearly."""
 
+LOWEST_SHARE = 0.02
+"""Of the peak rate, at the end."""
+
 SAVE_EVERY_STEPS = 100
 BATCH_TOKENS = 2048
 MAX_TOKENS = 1536
@@ -42,18 +44,12 @@ TOKENIZER_DIALOGUES = 8000
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Trains tokenizer and model, then writes both to ``--out``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=WEIGHTS_DIR)
+    parser = training_parser(__doc__, WEIGHTS_DIR)
     parser.add_argument("--resume", type=Path, help="a trained folder to go on from")
     parser.add_argument("--learning-rate", type=float, default=3e-3, help="at its peak")
     parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    rng = Random(options.seed)
+    rng = begin(options)
     if options.resume:
         tokenizer = AutoTokenizer.from_pretrained(options.resume)
         model = LlamaForCausalLM.from_pretrained(
@@ -103,7 +99,6 @@ def train(
     options: argparse.Namespace,
 ) -> None:
     """Runs ``options.steps`` steps: Muon for the matrices, AdamW for embeddings and norms."""
-    steps, peak_lr = options.steps, options.learning_rate
     matrices = _matrices(model)
     known = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in known]
@@ -120,13 +115,18 @@ def train(
         max_tokens=MAX_TOKENS,
     )
     pad_id = tokenizer.convert_tokens_to_ids(TEXT_END)
-    started_s, seen_tokens, average = time.monotonic(), 0, math.nan
-    for step in range(1, steps + 1):
+    course = Course(
+        optimizers,
+        peak_lr=options.learning_rate,
+        steps=options.steps,
+        warmup_steps=WARMUP_STEPS,
+        flat_share=FLAT_SHARE,
+        lowest_share=LOWEST_SHARE,
+        log_every=50,
+    )
+    for step in course:
         examples = next(dialogues)
         ids, labels = padded(examples, pad_id)
-        rate = min(1.0, step / WARMUP_STEPS, max(0.02, (1 - step / steps) / (1 - FLAT_SHARE)))
-        for group in (g for optimizer in optimizers for g in optimizer.param_groups):
-            group["lr"] = peak_lr * rate
         hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
         counted = labels[:, 1:] != IGNORED
         logits = model.lm_head(hidden[counted])
@@ -136,15 +136,7 @@ def train(
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        seen_tokens += sum(len(example.ids) for example in examples)
-        average = loss.item() if math.isnan(average) else 0.97 * average + 0.03 * loss.item()
-        if step % 50 == 0 or step == steps:
-            elapsed_s = time.monotonic() - started_s
-            logger.info(
-                "step %d of %d, %d tokens, %.0f tokens/s, loss %.4f, %.0f s left",
-                *(step, steps, seen_tokens, seen_tokens / elapsed_s, average),
-                elapsed_s / step * (steps - step),
-            )
+        course.saw(loss.item(), sum(len(example.ids) for example in examples))
         if step % SAVE_EVERY_STEPS == 0:
             save(model, options.out)
 

@@ -9,12 +9,13 @@ from typing import Any
 import psutil
 import pytest
 from calls import ENDS, lose_its_caller
+from listed_commands import listed_commands
 
 from augment_workers.alfworld.augmentation import WON, Alfworld, describe
 from augment_workers.alfworld.engine import Engine
-from augment_workers.alfworld.explorer import Explorer, listed_commands
 from augment_workers.alfworld.games import read_games
 from augment_workers.alfworld.protocol import Observation
+from augment_workers.alfworld.searcher import Searcher
 from augment_workers.base import AugmentationError
 from augment_workers.registry import RegistryError, check_options
 from augment_workers.runner import execute
@@ -77,11 +78,12 @@ async def test_a_game_is_played_to_its_end(engine: Engine, player: Player) -> No
     text = await player.do("start", game=GAME)
     assert text.startswith("You are in the middle of a room.")
     assert f"\nYour task is to: {TEST_GAMES[0].task}.\nYou can: go to " in text
-    explorer = Explorer(text)
+    searcher = Searcher(text)
     while not text.endswith(WON):
-        command = explorer.next(text).command
+        command = searcher.move().command
         assert command in listed_commands(text)
         text = await player.do(command)
+        searcher.observe(text)
     await until(lambda: games_of(engine) <= before)
     with pytest.raises(AugmentationError, match=r"No game is under way. Begin one with"):
         await player.do("look")

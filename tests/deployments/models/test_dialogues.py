@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from augment_workers.registry import BUILT_IN, resolve
+from deployments.models.courtesies import CLOSINGS
 from deployments.models.dialogue import Dialogue, split_of
 from deployments.models.dialogues import (
     GENERATORS,
@@ -49,10 +50,11 @@ def test_calls_fit_the_schemas_and_their_tools_are_on() -> None:
             Draft202012Validator(SCHEMAS[call["name"]]).validate(call["arguments"])
 
 
-def test_results_of_the_calculator_are_its_own() -> None:
+@pytest.mark.parametrize("kind", ["calculator", "varied-calculator"])
+def test_results_of_the_calculator_are_its_own(kind: str) -> None:
     rng = Random(2)
     for _ in range(200):
-        made = draw(rng, "train", "calculator")
+        made = draw(rng, "train", kind)
         results = [m["content"] for m in made.messages if m["role"] == "tool"]
         assert results == [calculate(c["arguments"]["expression"]) for c in made.calls]
 
@@ -64,6 +66,38 @@ def test_some_requests_turn_no_tool_on_and_get_no_call() -> None:
     assert {"direct"} <= {made.kind for made in toolless} and "direct" in TOOLLESS
 
 
+def test_varied_numbers_are_calculated_as_digits() -> None:
+    rng = Random(9)
+    made = [draw(rng, "train", "varied-calculator") for _ in range(400)]
+    asked = [" ".join(re.findall(r"[\w,]+", m.messages[0]["content"])) for m in made]
+    assert any(re.search(r"\b(three|seven|twelve)\b", text) for text in asked)
+    assert any(re.search(r"\d,\d{3}", text) for text in asked)
+    for dialogue in made:
+        for call in dialogue.calls:
+            known = r"\d+(\.\d+)?|sqrt|gcd|lcm|remainder|ln|[-+*/()]|, "
+            assert re.fullmatch(f"({known})+", call["arguments"]["expression"])
+
+
+@pytest.mark.parametrize("kind", ["image", "chatbot"])
+def test_varied_requests_are_said_in_many_ways_around_the_same_calls(kind: str) -> None:
+    rng = Random(10)
+    beginnings = {
+        name: {
+            " ".join(draw(rng, "train", name).messages[0]["content"].split()[:3])
+            for _ in range(300)
+        }
+        for name in (kind, f"varied-{kind}")
+    }
+    assert len(beginnings[f"varied-{kind}"]) > 1.5 * len(beginnings[kind])
+
+
+def test_nothing_follows_a_text_to_say() -> None:
+    rng = Random(11)
+    for _ in range(300):
+        made = draw(rng, "train", "varied-speech")
+        assert not made.messages[0]["content"].endswith(CLOSINGS)
+
+
 def filling(made: Dialogue) -> str:
     """What differs from one dialogue of a kind to the next, whatever files are called."""
     return made.messages[0]["content"] + str(made.calls[-1]["arguments"])
@@ -71,7 +105,8 @@ def filling(made: Dialogue) -> str:
 
 def test_no_test_filling_is_trained() -> None:
     rng = Random(4)
-    for kind in ("calculator", "retrieval", "chatbot", "image", "speech"):
+    kinds = [kind for kind in TOOLS if kind != "alfworld"]
+    for kind in (*kinds, *(f"varied-{kind}" for kind in kinds)):
         questions = {
             split: {filling(draw(rng, split, kind)) for _ in range(200)}
             for split in ("train", "test")

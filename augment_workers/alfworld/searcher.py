@@ -8,8 +8,6 @@ before each command why.
 import re
 from dataclasses import dataclass
 
-from deployments.models.headwords import with_article
-
 _TASKS = (
     re.compile(r"(?:put|find) two (?P<thing>\w+) (?:and put them )?(?:in|on) (?P<to>\w+)"),
     re.compile(r"(?P<state>\w+) some (?P<thing>\w+) and put it (?:in|on) (?P<to>\w+)"),
@@ -113,7 +111,8 @@ class Searcher:
         known = self._wanted
         for item, place in known.items():
             if place == self._here:
-                return Move(f"Here is {with_article(self.thing)}.", f"take {item} from {place}")
+                article = "an" if self.thing[0] in "aeiou" else "a"
+                return Move(f"Here is {article} {self.thing}.", f"take {item} from {place}")
         if self._here in self._closed:
             return Move(f"It {_CLOSED}", f"open {self._here}")
         if known:

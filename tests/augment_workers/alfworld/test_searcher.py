@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.models.searcher import Move, Searcher
+from augment_workers.alfworld.searcher import Move, Searcher
 
 INTRO = (
     "You are in the middle of a room. Looking quickly around you, you see a bed 1, a desk 1, "
