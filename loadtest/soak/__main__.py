@@ -29,7 +29,7 @@ REST_S = 120.0
 
 def main() -> int:
     """Runs the soak; returns 1 if it is not passed."""
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     progress = Progress()
     record = soak(arguments, progress)
     setting = Setting(
@@ -79,9 +79,10 @@ def soak(arguments: argparse.Namespace, progress: Progress) -> Record:
     return Record(fresh, samples, rest, requests, failures)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m loadtest.soak", description=__doc__)
+    add = made.add_argument
     add("--config", type=Path, default=Path("configs/demo.yaml"))
     add("--minutes", type=float, default=10.0)
     add("--warm-up", type=float, default=2.0, help="minutes of load before, not measured")
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--results", type=Path, default=Path("results/soak"), help="a folder")
     add("--page", type=Path, default=Path("results/soak/soak.md"), help="Markdown to write")
     add("--note", default="", help="a sentence for the page")
-    return parser
+    return made
 
 
 def _server() -> psutil.Process:
