@@ -1,8 +1,8 @@
 """What makes a server take the memory that it takes once and keeps.
 
-oneDNN, which multiplies matrices on CPUs, compiles a kernel for every number of rows that it meets,
-and keeps as many as fit its cache; games stay for the sessions that may go on with them. Growth
-until then is no leak.
+oneDNN, which multiplies matrices on CPUs, compiles a kernel for every number of rows that it
+meets, and keeps as many as fit its cache; games stay for the sessions that may go on with them.
+Growth until then is no leak.
 """
 
 from collections.abc import Iterable
