@@ -74,7 +74,6 @@ class InterceptUser(FastHttpUser):
         try:
             self.model = model_at(self.host)
         except httpx.HTTPError as error:
-            environment.process_exit_code = 1
             raise StopTest(f"no server answers at {self.host}: {error}") from error
 
     def wait_time(self) -> float:
@@ -167,6 +166,11 @@ def report_at_the_end(environment: Any, **_: Any) -> None:
         return
     headless = environment.parsed_options.headless
 
+    def judge(**_: Any) -> None:
+        """A test in which nothing was asked is no success."""
+        if headless and not environment.stats.total.num_requests:
+            environment.process_exit_code = 1
+
     def report(**_: Any) -> None:
         if environment.parsed_options.csv_prefix and headless:
             gevent.sleep(LAST_CSV_S)
@@ -176,4 +180,5 @@ def report_at_the_end(environment: Any, **_: Any) -> None:
                 table = report_table(environment.stats, PROMPTS, markdown=True)
                 Console(file=written, width=REPORT_WIDTH).print(table)
 
+    environment.events.quitting.add_listener(judge)
     (environment.events.quit if headless else environment.events.test_stop).add_listener(report)

@@ -24,7 +24,7 @@ from intercept_core.policy.types import Disposition, EngineState, ParkedContext
 from loadtest.simulator.command import main as simulate
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: str, language: str) -> list[str]:

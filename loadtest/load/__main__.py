@@ -18,15 +18,7 @@ DEFAULTS = ("--think-scale", "0.1")
 
 def main() -> int:
     """Runs the load test; returns the exit code of the program."""
-    parser = argparse.ArgumentParser(
-        prog="python -m loadtest.load", description=__doc__, allow_abbrev=False
-    )
-    parser.add_argument("--url", help="a running server; without one, CONFIG is served")
-    parser.add_argument("--config", type=Path, default=Path("configs/demo.yaml"))
-    parser.add_argument("--users", type=int, default=6)
-    parser.add_argument("--seconds", type=float, default=90.0)
-    parser.add_argument("--results", type=Path, default=RESULTS, help="a folder")
-    arguments, others = parser.parse_known_args()
+    arguments, others = parser().parse_known_args()
     progress = Progress()
     with _server(arguments.url, arguments.config, progress) as url:
         progress.step(f"loading {url} with {arguments.users} users")
@@ -36,6 +28,19 @@ def main() -> int:
         code = run.run()
         progress.step(f"CSV files and the HTML report are in {arguments.results}")
     return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, but for what goes to locust."""
+    made = argparse.ArgumentParser(
+        prog="python -m loadtest.load", description=__doc__, allow_abbrev=False
+    )
+    made.add_argument("--url", help="a running server; without one, CONFIG is served")
+    made.add_argument("--config", type=Path, default=Path("configs/demo.yaml"))
+    made.add_argument("--users", type=int, default=6)
+    made.add_argument("--seconds", type=float, default=90.0)
+    made.add_argument("--results", type=Path, default=RESULTS, help="a folder")
+    return made
 
 
 def _server(url: str | None, config: Path, progress: Progress) -> AbstractContextManager[str]:

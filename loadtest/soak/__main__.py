@@ -20,7 +20,7 @@ from loadtest.soak.levels import levels_at
 from loadtest.soak.page import Setting, page
 from loadtest.soak.record import Record, counted
 from loadtest.soak.sampler import Sampler
-from loadtest.soak.warm_up import begin_games, fill_cache
+from loadtest.soak.warm_up import begin_games, compute_batches
 
 SERVER_MODULE = "deployments.cli"
 REST_S = 120.0
@@ -29,11 +29,11 @@ REST_S = 120.0
 
 def main() -> int:
     """Runs the soak; returns 1 if it is not passed."""
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     progress = Progress()
     record = soak(arguments, progress)
     setting = Setting(
-        command=shlex.join(["python", "-m", "loadtest.soak", *sys.argv[1:]]),
+        command=_command(arguments),
         machine=_machine(),
         note=arguments.note,
         minutes=arguments.minutes,
@@ -59,8 +59,8 @@ def soak(arguments: argparse.Namespace, progress: Progress) -> Record:
     with infercept_server(arguments.config, free_port()) as url:
         sampler = Sampler(_server(), partial(levels_at, url))
         fresh = sampler.look()
-        progress.step("filling the KV cache")
-        fill_cache(url, partial(levels_at, url))
+        progress.step("computing batches of all sizes")
+        compute_batches(url)
         progress.step("beginning games")
         begin_games(url, folder / "games")
         progress.step(f"warming up for {arguments.warm_up:g} minutes")
@@ -79,9 +79,10 @@ def soak(arguments: argparse.Namespace, progress: Progress) -> Record:
     return Record(fresh, samples, rest, requests, failures)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m loadtest.soak", description=__doc__)
+    add = made.add_argument
     add("--config", type=Path, default=Path("configs/demo.yaml"))
     add("--minutes", type=float, default=10.0)
     add("--warm-up", type=float, default=2.0, help="minutes of load before, not measured")
@@ -92,7 +93,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--results", type=Path, default=Path("results/soak"), help="a folder")
     add("--page", type=Path, default=Path("results/soak/soak.md"), help="Markdown to write")
     add("--note", default="", help="a sentence for the page")
-    return parser
+    return made
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The command line that does the same again."""
+    defaults = vars(parser().parse_args([]))
+    words = ["python", "-m", "loadtest.soak"]
+    for name, value in vars(arguments).items():
+        if name not in ("note", "page", "results") and value != defaults[name]:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def _server() -> psutil.Process:

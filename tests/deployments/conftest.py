@@ -8,12 +8,11 @@ import pytest
 from example_configs import augmentations_of, weather_app
 from live_server import live_server
 from ray import serve
-from scripted_app import APPLICATION, MODEL, PATIENCE_S, PYTHONPATH, idle
+from scripted_app import APPLICATION, MODEL, PATIENCE_S, PYTHONPATH, TEMPLATE, idle
 
 from deployments.builder import build
 from deployments.config import ServeConfig
 
-TEMPLATE = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
 ENGINE = {
     "dtype": "float32",
     "max_model_len": 512,

@@ -10,7 +10,7 @@ from deployments.status.source import HttpSource, RaySource
 from deployments.terminal.chat_session import ChatSession
 from deployments.terminal.lines import Piped
 from deployments.terminal.stream_view import StreamView
-from tests.deployments.conftest import MODEL, PATIENCE_S, call
+from scripted_app import MODEL, PATIENCE_S, call
 
 QUESTION = call("chatbot", message="Tea or coffee?")
 

@@ -9,7 +9,7 @@ from documented_metrics import OURS, documented
 from prometheus_client.parser import text_string_to_metric_families
 
 from deployments import metrics_page
-from tests.deployments.conftest import CALL, NOTES, PATIENCE_S, ask, call
+from scripted_app import CALL, PATIENCE_S, ask, call, tool
 
 RAYS_LABELS = {
     *("Component", "JobId", "NodeAddress", "SessionName", "Version", "WorkerId"),
@@ -33,7 +33,7 @@ def traffic(base_url, script):
     """A call inline, one of a worker, one of nothing, and a page that there is not."""
     with openai.OpenAI(base_url=f"{base_url}/v1", api_key="none", max_retries=0) as client:
         ask(client, script(CALL, "It is 42."))
-        ask(client, script(call("notes", text="Milk."), "Done."), tools=[NOTES])
+        ask(client, script(call("notes", text="Milk."), "Done."), tools=[tool("notes")])
         ask(client, script(call("weather"), "Sorry."))
         with pytest.raises(openai.NotFoundError):
             client.models.retrieve("other/than/this")

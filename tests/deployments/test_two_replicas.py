@@ -16,7 +16,7 @@ from served_process import served
 from two_replicas import MODEL, PATIENCE_S, REPLICA, Client, Load, long_text
 
 from tests.conftest import free_port
-from tests.deployments.conftest import PYTHONPATH, TEMPLATE
+from scripted_app import PYTHONPATH, TEMPLATE
 
 START_TIMEOUT_S = 300.0
 AT_ONCE_S = 10.0

@@ -4,7 +4,11 @@ import asyncio
 import csv
 import itertools
 import json
+import re
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from live_server import live_server
@@ -12,7 +16,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from loadtest.load.locust_run import LocustRun
+from loadtest.load import __main__ as load_command
+from loadtest.load.locust_run import LOCUSTFILE, LocustRun
+from loadtest.soak import __main__ as soak_command
 
 ANSWER_DEADLINE_S = 30.0
 GAME = "alfworld"
@@ -158,3 +164,18 @@ def test_the_shape_changes_the_number_of_users(folder):
     log = (folder / "locust.log").read_text()
     assert "updating to 6 users" in log
     assert "updating to 12 users" in log
+
+
+def test_the_options_of_the_documentation_exist():
+    command = [sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE), "--help"]
+    locusts = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    ours = (load_command.parser().format_help(), soak_command.parser().format_help())
+    known = option_names("".join((locusts.stdout, *ours)))
+    page = Path(__file__).parents[2] / "docs/loadtest.md"
+    named = option_names(page.read_text())
+    assert len(named) > 15
+    assert named - known == set()
+
+
+def option_names(text):
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))

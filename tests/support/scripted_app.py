@@ -10,6 +10,7 @@ from ray import serve
 PATIENCE_S = 60.0
 MODEL = "scripted"
 APPLICATION = "http"
+TEMPLATE = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
 TESTS = Path(__file__).parents[1]
 PYTHONPATH = ":".join(
     map(

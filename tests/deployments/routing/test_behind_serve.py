@@ -10,7 +10,7 @@ from ray import serve
 
 from deployments.builder import compose
 from deployments.config import ServeConfig
-from tests.deployments.conftest import PYTHONPATH
+from scripted_app import PYTHONPATH
 
 PATIENCE_S = 60.0
 

@@ -5,57 +5,47 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from loadtest.soak.levels import Levels
-from loadtest.soak.warm_up import MOST_PROMPTS, PROMPT_TOKENS, fill_cache
+from loadtest.soak.warm_up import BATCH_SIZES, compute_batches
 
-BLOCK_TOKENS = 64
+BROKEN_AT = 7
+"""Tokens of a prompt that the server does not like."""
 
 
-class Server:
-    """A cache of blocks that no prompt writes twice."""
+@pytest.fixture
+def prompts():
+    return []
 
-    def __init__(self, blocks):
-        self.blocks = blocks
-        self.prompts = []
-        self.app = Starlette(
-            routes=[
-                Route("/v1/models", self.models),
-                Route("/v1/completions", self.complete, methods=["POST"]),
-            ]
-        )
 
-    async def models(self, request):
+@pytest.fixture
+def url(prompts):
+    async def models(request):
         return JSONResponse({"data": [{"id": "a-model"}]})
 
-    async def complete(self, request):
+    async def complete(request):
         body = await request.json()
-        self.prompts.append(tuple(body["prompt"]))
-        assert body["model"] == "a-model"
-        return JSONResponse({})
+        assert (body["model"], body["max_tokens"]) == ("a-model", 1)
+        prompts.append(body["prompt"])
+        return JSONResponse({}, status_code=500 if len(body["prompt"]) == BROKEN_AT else 200)
 
-    def levels(self):
-        written = sum(map(len, self.prompts)) // BLOCK_TOKENS
-        cached = min(written, self.blocks)
-        return Levels(0, 0, 0, device={"cached": cached, "free": self.blocks - cached})
-
-
-def test_prompts_are_computed_until_the_cache_is_full():
-    server = Server(blocks=100)
-    with live_server(server.app) as port:
-        assert fill_cache(f"http://127.0.0.1:{port}", server.levels) == 5
-    assert len(set(server.prompts)) == 5
-    assert {len(prompt) for prompt in server.prompts} == {PROMPT_TOKENS}
+    routes = [
+        Route("/v1/models", models),
+        Route("/v1/completions", complete, methods=["POST"]),
+    ]
+    with live_server(Starlette(routes=routes)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
-def test_a_cache_that_never_fills_is_told():
-    server = Server(blocks=10**9)
-    with (
-        live_server(server.app) as port,
-        pytest.raises(RuntimeError, match=f"not full after {MOST_PROMPTS}"),
-    ):
-        fill_cache(f"http://127.0.0.1:{port}", server.levels)
+def test_a_prompt_of_every_size_is_computed(url, prompts):
+    compute_batches(url, range(10, 20))
+    assert [len(prompt) for prompt in prompts] == list(range(10, 20))
+    starts = {tuple(prompt[:8]) for prompt in prompts}
+    assert len(starts) == len(prompts), "the prefix cache would spare the server the work"
 
 
-def test_a_server_that_does_not_answer():
-    with pytest.raises(httpx.ConnectError):
-        fill_cache("http://127.0.0.1:9", lambda: Levels(0, 0, 0))
+def test_there_are_more_sizes_than_kernels_are_kept():
+    assert 4 * len(BATCH_SIZES) > 1024
+
+
+def test_a_server_that_cannot_is_told(url):
+    with pytest.raises(httpx.HTTPStatusError, match="500"):
+        compute_batches(url, range(5, 10))
