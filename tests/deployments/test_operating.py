@@ -5,12 +5,12 @@ import time
 
 import pytest
 from rich.console import Console
+from scripted_app import MODEL, PATIENCE_S, call
 
 from deployments.status.source import HttpSource, RaySource
 from deployments.terminal.chat_session import ChatSession
 from deployments.terminal.lines import Piped
 from deployments.terminal.stream_view import StreamView
-from scripted_app import MODEL, PATIENCE_S, call
 
 QUESTION = call("chatbot", message="Tea or coffee?")
 

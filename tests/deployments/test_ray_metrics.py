@@ -7,9 +7,9 @@ import openai
 import pytest
 from documented_metrics import OURS, documented
 from prometheus_client.parser import text_string_to_metric_families
+from scripted_app import CALL, PATIENCE_S, ask, call, tool
 
 from deployments import metrics_page
-from scripted_app import CALL, PATIENCE_S, ask, call, tool
 
 RAYS_LABELS = {
     *("Component", "JobId", "NodeAddress", "SessionName", "Version", "WorkerId"),

@@ -12,11 +12,11 @@ import time
 import psutil
 import pytest
 import yaml
+from scripted_app import PYTHONPATH, TEMPLATE
 from served_process import served
 from two_replicas import MODEL, PATIENCE_S, REPLICA, Client, Load, long_text
 
 from tests.conftest import free_port
-from scripted_app import PYTHONPATH, TEMPLATE
 
 START_TIMEOUT_S = 300.0
 AT_ONCE_S = 10.0

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from fake_engine import FakeEngine
 from ray import serve
+from scripted_app import PYTHONPATH
 
 from deployments.builder import compose
 from deployments.config import ServeConfig
-from scripted_app import PYTHONPATH
 
 PATIENCE_S = 60.0
 
