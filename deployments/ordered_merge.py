@@ -7,8 +7,10 @@ from intercept_core.engine.interception import Interception, InterceptionChannel
 
 
 async def ordered_merge(
-    chunks: AsyncGenerator[str, None], channel: InterceptionChannel
-) -> AsyncGenerator[str | Interception, None]:
+    chunks: AsyncGenerator[str, None],
+    channel: InterceptionChannel,
+    quiet_s: float | None = None,
+) -> AsyncGenerator[str | Interception | None, None]:
     """Yields the chunks of a stream and, between them, the events of its channel.
 
     The stream is pulled: while nobody asks for its next chunk it stands still. So what the
@@ -18,6 +20,7 @@ async def ordered_merge(
     Args:
         chunks: Closed when this generator ends, however it ends.
         channel: Published to by what produces the chunks.
+        quiet_s: Seconds without anything after which None is yielded, each time.
     """
     reader = _EventReader(channel)
     chunk: asyncio.Task[str | None] | None = None
@@ -26,7 +29,13 @@ async def ordered_merge(
             chunk = asyncio.create_task(_next_or_none(chunks))
             arrived = False
             while not arrived:
-                await asyncio.wait({chunk, reader.task}, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(
+                    {chunk, reader.task},
+                    timeout=quiet_s,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if not done:
+                    yield None
                 arrived = chunk.done()  # before the events are taken, so that none is left
                 for event in reader.take():
                     yield event

@@ -9,6 +9,13 @@ from deployments.artifact_route import artifact_url
 from deployments.ordered_merge import ordered_merge
 from intercept_core.engine.interception import Interception, InterceptionChannel
 
+KEEP_ALIVE_S = 15.0
+"""A stream is never silent for longer: a proxy between would take it for dead, or not notice
+that the client is, while a request waits for a human."""
+
+_KEEP_ALIVE = ": waiting\n\n"
+"""A comment, which clients pass over."""
+
 _PREFIX = "data: "
 _FRAME_FIELDS = ("id", "object", "created", "model")
 
@@ -63,6 +70,7 @@ class SseWriter:
         channel: Where the interceptions come from.
         show_results: Whether clients see what the model was given.
         base_url: Where the client reaches this server, and its artifacts.
+        keep_alive_s: Longest silence, in seconds.
     """
 
     def __init__(
@@ -73,7 +81,9 @@ class SseWriter:
         channel: InterceptionChannel,
         show_results: bool,
         base_url: str = "",
+        keep_alive_s: float = KEEP_ALIVE_S,
     ) -> None:
+        self._keep_alive_s = keep_alive_s
         self._frame = dict(frame)
         self._empty_choice = dict(empty_choice)
         self._channel = channel
@@ -82,16 +92,18 @@ class SseWriter:
 
     async def write(self, chunks: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
         """The stream that goes to the client; closes ``chunks`` when it is closed."""
-        merged = ordered_merge(chunks, self._channel)
+        merged = ordered_merge(chunks, self._channel, self._keep_alive_s)
         try:
             async for item in merged:
-                text = (
-                    self._event(item) if isinstance(item, Interception) else self._chunk(item)
-                )
-                if text is not None:
+                if (text := self._text(item)) is not None:
                     yield text
         finally:
             await merged.aclose()
+
+    def _text(self, item: str | Interception | None) -> str | None:
+        if item is None:
+            return _KEEP_ALIVE
+        return self._event(item) if isinstance(item, Interception) else self._chunk(item)
 
     def _event(self, interception: Interception) -> str:
         choice = self._empty_choice | {"index": interception.index}

@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import pytest
@@ -146,3 +147,34 @@ def test_artifacts_are_told_with_their_urls():
         }
     ]
     assert "artifacts" not in interception_fields(interception(), False)
+
+
+async def test_a_stream_is_never_silent_for_long(channel):
+    """So that a client who has gone is noticed while a request waits for a human."""
+    answered = asyncio.Event()
+
+    async def chunks():
+        await answered.wait()
+        yield delta(content="Tea.")
+
+    writer = SseWriter(
+        frame=FRAME,
+        empty_choice=EMPTY_CHOICE,
+        channel=channel,
+        show_results=False,
+        keep_alive_s=0.01,
+    )
+    texts = writer.write(chunks())
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            assert (await anext(texts)).startswith(": "), "a comment, which clients pass over"
+        channel.publish(interception())
+        while (text := await anext(texts)).startswith(":"):
+            pass
+        assert '"interception":' in text
+        answered.set()
+        while (text := await anext(texts)).startswith(":"):
+            pass
+        assert "Tea." in text
+        with pytest.raises(StopAsyncIteration):
+            await anext(texts)
