@@ -1,6 +1,7 @@
 """Loads a server with the mix and prints what was measured: ``python -m loadtest.load``.
 
-Options that are not listed here go to locust, e.g. --kinds chatbot --shape spike.
+Options that are not listed here go to locust, e.g. --kinds chatbot --shape spike: see
+docs/loadtest.md.
 """
 
 import argparse

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 from live_server import live_server
+from locust_parser import LocustParser
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from loadtest.load import __main__ as load_command
 from loadtest.load.locust_run import LOCUSTFILE, LocustRun
+from loadtest.load.options import add_options
 from loadtest.soak import __main__ as soak_command
 
 ANSWER_DEADLINE_S = 30.0
@@ -169,7 +171,12 @@ def test_the_shape_changes_the_number_of_users(folder):
 def test_the_options_of_the_documentation_exist():
     command = [sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE), "--help"]
     locusts = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    ours = (load_command.parser().format_help(), soak_command.parser().format_help())
+    custom = LocustParser()
+    add_options(custom)
+    ours = (
+        parser.format_help()
+        for parser in (custom, load_command.parser(), soak_command.parser())
+    )
     known = option_names("".join((locusts.stdout, *ours)))
     page = Path(__file__).parents[2] / "docs/loadtest.md"
     named = option_names(page.read_text())

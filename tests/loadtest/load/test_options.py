@@ -1,18 +1,12 @@
 import argparse
 
 import pytest
+from locust_parser import LocustParser
 from pydantic import ValidationError
 
 from loadtest.load.options import LoadOptions, add_options
 from loadtest.load.prompts import PROMPTS
 from loadtest.load.shapes import Shape
-
-
-class LocustParser(argparse.ArgumentParser):
-    """Takes the arguments that locust's own takes beside argparse's."""
-
-    def add_argument(self, *args, is_multiple=False, include_in_web_ui=True, **kwargs):
-        return super().add_argument(*args, **kwargs)
 
 
 def parsed(*words, **locusts):
