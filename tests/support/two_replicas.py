@@ -55,7 +55,9 @@ class Client:
     """
 
     def __init__(self, url: str, turns: Any) -> None:
-        self.http = httpx.AsyncClient(base_url=url, timeout=PATIENCE_S)
+        # HAProxy closes idle connections when it learns of other replicas, at any moment.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.AsyncClient(base_url=url, timeout=PATIENCE_S, limits=limits)
         self._turns = turns
 
     async def ask(
