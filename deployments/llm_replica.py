@@ -1,5 +1,6 @@
 """The Serve deployment that hosts one engine behind vLLM's own OpenAI app."""
 
+import asyncio
 import itertools
 import logging
 import time
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 logger = logging.getLogger("ray.serve")
+
+STATUS_TIMEOUT_S = 3.0
+"""Seconds for the status of one engine: less than who asks all of them waits, so that one that
+hangs does not hide the others."""
 
 
 @serve.ingress()
@@ -174,7 +179,9 @@ class LLMReplica:
         """What this replica says of itself."""
         replica = serve.get_replica_context().replica_id.unique_id
         uptime_s = time.monotonic() - self._ready_at
-        snapshot = await self.intercept_snapshot()
+        with plain_errors("asking the engine for its status"):
+            async with asyncio.timeout(STATUS_TIMEOUT_S):
+                snapshot = await self._engine.snapshot()
         return EngineStatus.of(snapshot, replica=replica, uptime_s=uptime_s)
 
     async def status(self) -> ServerStatus:

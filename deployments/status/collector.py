@@ -15,7 +15,8 @@ from deployments.status.report import DeploymentStatus, EngineStatus, ServerStat
 logger = logging.getLogger("ray.serve")
 
 TIMEOUT_S = 5.0
-"""Seconds that engines and controller have to say what they know."""
+"""Seconds that engines and controller have to say what they know. A replica whose engine hangs
+says so before; one that hangs itself takes the answers of all with it."""
 
 METHOD = "engine_status"
 """What a replica answers for itself."""

@@ -10,7 +10,8 @@ from ray.serve.schema import (
 )
 
 from deployments.config import ServeConfig
-from deployments.status.collector import StatusCollector, deployments_of
+from deployments.llm_replica import STATUS_TIMEOUT_S
+from deployments.status.collector import TIMEOUT_S, StatusCollector, deployments_of
 
 CONFIG = ServeConfig.model_validate({"model": "m", "scheduler": {"policy": "infercept"}})
 
@@ -70,10 +71,14 @@ async def test_all_engines_are_in_it_and_the_dead_are_counted(engine):
     assert [one.name for one in status.deployments] == ["LLMReplica", "augmentation-image"]
 
 
-async def test_an_engine_that_hangs_holds_nobody_up():
+async def test_a_replica_that_hangs_holds_nobody_up():
     status = await collector(Handle(wait=True), timeout_s=0.2).collect()
     assert status.engines == []
     assert status.silent == 1
+
+
+def test_an_engine_that_hangs_is_told_of_before_all_are_given_up():
+    assert STATUS_TIMEOUT_S < TIMEOUT_S
 
 
 async def test_a_controller_that_does_not_answer_leaves_the_engines(engine):
