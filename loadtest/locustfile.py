@@ -4,6 +4,7 @@ How to run it, and what each row means: docs/loadtest.md.
 """
 
 import itertools
+import os
 import time
 from functools import cache
 from http.client import OK
@@ -31,7 +32,12 @@ from loadtest.load.sse import StreamFault, read_chunks
 from loadtest.simulated_human import SimulatedHuman
 
 SILENCE_S = 630.0
-"""How long a stream may be silent: longer than the deadline of a human."""
+"""How long a stream may be silent: longer than the deadline of a human, for servers that
+send no comments meanwhile."""
+
+_KEY = os.environ.get("INFERCEPT_API_KEY")
+HEADERS = {"Authorization": f"Bearer {_KEY}"} if _KEY else {}
+"""Of every request: for servers that ask for a key."""
 
 ANSWERED_WITHIN_S = 10.0
 """How long the receipt of an answer may take after the request that it was for has ended."""
@@ -55,7 +61,7 @@ def forget_models(**_: Any) -> None:
 @cache
 def model_at(host: str) -> str:
     """Name of the model that is served there."""
-    response = httpx.get(f"{host}/v1/models", timeout=30.0).raise_for_status()
+    response = httpx.get(f"{host}/v1/models", headers=HEADERS, timeout=30.0).raise_for_status()
     return str(response.json()["data"][0]["id"])
 
 
@@ -63,6 +69,7 @@ class InterceptUser(FastHttpUser):
     """Asks something, reads the answer as it streams, thinks, and asks something else."""
 
     network_timeout = SILENCE_S
+    default_headers = HEADERS
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
