@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--bfloat16",
         action=argparse.BooleanOptionalAction,
         # Five times as fast as float32 where there are instructions for it, slower elsewhere.
-        default=torch.cpu._is_avx512_bf16_supported(),
+        default=torch.cpu.get_capabilities().get("avx512_bf16", False),
         help="by default where the CPU has instructions for it",
     )
     options = parser.parse_args(argv)
