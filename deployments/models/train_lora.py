@@ -34,11 +34,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Trains, then writes the adapter and the tokenizer to ``--out``."""
     parser = training_parser(__doc__, ADAPTER_DIR)
     parser.add_argument("--resume", type=Path, help="an adapter to go on from")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--minutes", type=float, default=math.inf, help="end by the clock")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="at its peak")
     parser.add_argument(
-        "--bfloat16", action="store_true", help="faster on CPUs with instructions for it"
+        "--bfloat16",
+        action=argparse.BooleanOptionalAction,
+        # Five times as fast as float32 where there are instructions for it, slower elsewhere.
+        default=torch.cpu.get_capabilities().get("avx512_bf16", False),
+        help="by default where the CPU has instructions for it",
     )
     options = parser.parse_args(argv)
     rng = begin(options)

@@ -106,7 +106,9 @@ def filling(made: Dialogue) -> str:
 def test_no_test_filling_is_trained() -> None:
     rng = Random(4)
     kinds = [kind for kind in TOOLS if kind != "alfworld"]
-    for kind in (*kinds, *(f"varied-{kind}" for kind in kinds)):
+    # Varied calculations are of one number, too, and those belong to no split.
+    varied = [f"varied-{kind}" for kind in kinds if kind != "calculator"]
+    for kind in (*kinds, *varied):
         questions = {
             split: {filling(draw(rng, split, kind)) for _ in range(200)}
             for split in ("train", "test")
