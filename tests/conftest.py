@@ -18,6 +18,8 @@ ENGINE_ENVIRONMENT = {
 }
 # Read when vLLM and torch are imported, so before any test module is.
 os.environ.update(ENGINE_ENVIRONMENT)
+# What commands set for a server of theirs is not for the Ray that tests share.
+os.environ["RAY_SERVE_ENABLE_HA_PROXY"] = "0"
 
 RAY_ENVIRONMENT = {
     # Ray turns token authentication on for a local cluster unless told otherwise.

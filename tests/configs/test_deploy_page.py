@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ray.serve.schema import LoggingConfig
 
 from deployments.config import ServeConfig
 from loadtest.simulator.machines import GPT_J_6B, LLAMA_3_70B, VICUNA_13B, Model
@@ -23,6 +24,9 @@ def test_every_configuration_is_in_the_matrix() -> None:
 def test_the_fields_are_those_of_the_configuration() -> None:
     whole, *others = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
     for fields in (whole, *others):
+        if "logging_config" in fields:  # of the file, not of the application
+            assert LoggingConfig.model_validate(fields["logging_config"]).encoding == "JSON"
+            continue
         config = ServeConfig.model_validate({"model": "a-model", **fields})
     config = ServeConfig.model_validate({"model": "a-model", **whole})
     assert config.tensor_parallel_size == 2

@@ -24,13 +24,16 @@ def test_servers_of_one_machine_share_no_port() -> None:
 
 
 def test_what_the_operator_has_set_stays() -> None:
-    environment = {
-        "RAY_SERVE_ENABLE_HA_PROXY": "0",
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": "8555",
-    }
+    environment = {"RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": "8555"}
+    direct_ingress.enable(environment)
+    assert environment["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] == "8555"
+
+
+def test_who_wants_no_haproxy_gets_nothing_of_it() -> None:
+    environment = {"RAY_SERVE_ENABLE_HA_PROXY": "0"}
     direct_ingress.enable(environment)
     assert not direct_ingress.is_enabled(environment)
-    assert environment["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] == "8555"
+    assert environment == {"RAY_SERVE_ENABLE_HA_PROXY": "0"}
 
 
 def test_serve_reads_these_names() -> None:

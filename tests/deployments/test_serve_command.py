@@ -58,7 +58,11 @@ class Served:
         config.write_text(CONFIG.replace("PORT", str(free_port())))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "deployments.cli", "serve", str(config)],
-            env=os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
+            env=os.environ
+            | {
+                "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+                "RAY_SERVE_ENABLE_HA_PROXY": "1",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

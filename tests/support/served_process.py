@@ -30,7 +30,7 @@ class ServedProcess:
         self._ready = threading.Event()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "deployments.cli", "serve", config, "--port", str(port)],
-            env=os.environ | {"PYTHONPATH": python_path},
+            env=os.environ | {"PYTHONPATH": python_path, "RAY_SERVE_ENABLE_HA_PROXY": "1"},
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -11,7 +11,8 @@ from script import random_ids
 EVERY_TOKEN = frozenset(range(512))
 
 
-@pytest.fixture(scope="module")
+# To the end of the run, as others: vLLM's shutdown takes what all engines of a process share.
+@pytest.fixture(scope="session")
 def engine(random_llama: Path) -> Iterator[InProcessEngine]:
     made = InProcessEngine(random_llama, async_scheduling=False, scheduling_policy="priority")
     yield made
