@@ -103,7 +103,12 @@ def test_what_may_happen_stands_at_zero_before(page):
 
 def test_gauges_stay_while_everything_rests(page):
     """Ray by itself drops them when they were not set for two of its intervals, of a second."""
-    gauges = {metric.family for metric in documented() if metric.type == "gauge"}
+    gauges = {
+        metric.family
+        for metric in documented()
+        # Ray Serve's are its own, and it sets them when it likes.
+        if metric.type == "gauge" and not metric.family.startswith("ray_serve_")
+    }
     until_s = time.monotonic() + 3.0
     while time.monotonic() < until_s:
         assert gauges - exported().keys() == set()
