@@ -53,7 +53,8 @@ class StatsReporter:
             return
         scheduler = self._scheduler
         now_s = scheduler.clock()
-        if now_s < self._next_s and scheduler.running:
+        copying = scheduler.swapper is not None and scheduler.swapper.busy()
+        if now_s < self._next_s and (scheduler.running or copying):
             return
         for batch in outputs.values():
             if (stats := batch.scheduler_stats) is not None:

@@ -14,6 +14,8 @@ LEAVE_S = 120
 """How long users may take to end their last requests: longer than a game or a human."""
 
 _LOOK_S = 0.5
+_GRACE_S = 60.0
+"""For locust's own start and end; one that takes longer hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class LocustRun:
                     return process.communicate(timeout=_LOOK_S)[0]
                 except subprocess.TimeoutExpired:
                     elapsed_s = time.monotonic() - started_s
+                    if elapsed_s > self.seconds + LEAVE_S + _GRACE_S:
+                        process.kill()
                     progress.update(task, completed=min(elapsed_s, self.seconds))
                 except KeyboardInterrupt:
                     continue  # locust got it too: it has its users end, and prints the table
