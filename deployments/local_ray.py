@@ -37,27 +37,40 @@ def local_ray(metrics_port: int = 0) -> Iterator[None]:
 
     Args:
         metrics_port: Where Ray exports metrics; 0 for any port.
+
+    Raises:
+        ConnectionError: if Ray does not start, as on a machine that is too busy.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     others = _descendants()
-    ray.init(
-        address="local",  # also beside another Ray of this machine
-        num_cpus=max(LOGICAL_CPUS, os.cpu_count() or 1),
-        object_store_memory=OBJECT_STORE_BYTES,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.WARNING,  # what it does is told by whoever asked for it
-        _metrics_export_port=metrics_port,  # as `ray start --metrics-export-port`
-    )
-    # At the import, Serve's logger has been set to tell that it started.
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     try:
+        _start(metrics_port)
+        # At the import, Serve's logger has been set to tell that it started.
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
         with stopped_by_signals():  # Ray has just put its own handlers there
             yield
     finally:
         with uninterrupted():
             _stop(_descendants() - others)
+
+
+def _start(metrics_port: int) -> None:
+    try:
+        ray.init(
+            address="local",  # also beside another Ray of this machine
+            num_cpus=max(LOGICAL_CPUS, os.cpu_count() or 1),
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.WARNING,  # what it does is told by whoever asked for it
+            _metrics_export_port=metrics_port,  # as `ray start --metrics-export-port`
+        )
+    except Exception as error:  # Ray's own class for "timed out during startup"
+        raise ConnectionError(
+            f"Ray did not start on this machine: {error} If the machine is busy, try again "
+            "when it is less so."
+        ) from error
 
 
 def stopped_by_signals() -> AbstractContextManager[None]:
