@@ -30,8 +30,8 @@ help: ## Show this list
 
 environment: $(STAMP) ## Install what serving needs, as serve does
 
-serve: $(STAMP) ## Serve CONFIG (configs/demo.yaml) until Ctrl-C
-	@exec $(BIN)/infercept serve $(CONFIG)
+serve: $(STAMP) ## Serve CONFIG (configs/demo.yaml) until Ctrl-C; PORT=8123 listens there
+	@exec $(BIN)/infercept serve $(CONFIG) $(if $(PORT),--port $(PORT))
 
 demo: $(STAMP) ## Watch interceptions; URL=http://... takes a running server
 	@exec $(BIN)/infercept demo --config $(CONFIG) $(if $(URL),--url $(URL))

@@ -184,7 +184,7 @@ def _fetch_files(conversation: Conversation, url: str) -> None:
     for told in conversation.interceptions.values():
         for artifact in told.get("artifacts", ()):
             file = fetch(url, artifact)
-            print(f"   | {file.name}: {file.description}", flush=True)
+            print(f"   | {file.url}  {file.description}", flush=True)
             conversation.files.append(file)
 
 

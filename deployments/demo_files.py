@@ -18,10 +18,12 @@ class File:
     Attributes:
         name: The artifact's.
         description: Its type and size, and how long it sounds.
+        url: Where it is.
     """
 
     name: str
     description: str
+    url: str
 
 
 def fetch(server_url: str, artifact: Mapping[str, Any]) -> File:
@@ -42,6 +44,7 @@ def fetch(server_url: str, artifact: Mapping[str, Any]) -> File:
     return File(
         artifact["name"],
         f"{content_type}, {len(response.content)} bytes{_duration(response.content)}",
+        str(url),
     )
 
 

@@ -128,7 +128,7 @@ def test_a_question_for_a_file_is_right_if_the_answer_names_what_was_made():
     question = Question("image", "Draw.", "image", makes_file=True)
     made = Conversation(question, answer="Here is your image: image-0123456789.png")
     assert not made.right
-    made.files.append(File("image-0123456789.png", "image/png, 9 bytes"))
+    made.files.append(File("image-0123456789.png", "image/png, 9 bytes", "http://a"))
     assert made.right
-    made.files.append(File("image-aaaaaaaaaa.png", "image/png, 9 bytes"))
+    made.files.append(File("image-aaaaaaaaaa.png", "image/png, 9 bytes", "http://b"))
     assert not made.right

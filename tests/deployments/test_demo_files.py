@@ -55,6 +55,7 @@ def told(url: str, content_type: str, size_bytes: int) -> dict[str, object]:
 def test_a_file_is_fetched(url: str) -> None:
     file = fetch(f"{url}/v1", told("/v1/artifacts/a.png", "image/png", 5))
     assert (file.name, file.description) == ("x", "image/png, 5 bytes")
+    assert file.url == f"{url}/v1/artifacts/a.png"
 
 
 def test_a_recording_has_a_duration(url: str) -> None:
