@@ -7,13 +7,13 @@ from ray.serve.config import BackpressureConfig, RequestRouterConfig
 
 from augment_workers import registry
 from augment_workers.artifact_files import ArtifactFolder
-from deployments import direct_ingress
-from deployments.augmentation import AugmentationWorker
-from deployments.augmentation_section import AugmentationSection
 from deployments.config import ReplicaSection, ServeConfig
-from deployments.llm_replica import LLMReplica
+from deployments.pools.augmentation import AugmentationWorker
+from deployments.pools.section import AugmentationSection
+from deployments.replica.llm_replica import LLMReplica
 from deployments.routing.route_endpoint import RouteEndpoint
 from deployments.routing.session_router import SessionRouter
+from deployments.serving import direct_ingress
 from intercept_core.bus.pinned_router import PinnedRouter
 
 CONTROL_HEADROOM = 256

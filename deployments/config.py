@@ -7,10 +7,10 @@ from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_va
 
 from augment_workers.artifact_files import ArtifactFolder, open_folder
 from augment_workers.retrieval import default_cache_dir
-from deployments.augmentation_section import AugmentationSection
 from deployments.autoscaling import DEFAULT_SURGE_PERCENT, AutoscalingSection, refuse_both
-from deployments.engine_fields import engine_fields
 from deployments.gpu_shares import check_gpus, whole_or_share
+from deployments.pools.section import AugmentationSection
+from deployments.replica.engine_fields import engine_fields
 from deployments.routing.section import RoutingSection
 from deployments.section import Environment, Section, suggestion, unknown_field
 from intercept_core.engine.dialect_config import DialectConfig

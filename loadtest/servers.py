@@ -14,8 +14,8 @@ from tempfile import NamedTemporaryFile
 import httpx
 
 from deployments.config import ServeConfig
-from deployments.deploy_file import load_deploy_file
 from deployments.models import resolve
+from deployments.serving.deploy_file import load_deploy_file
 
 START_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 60.0

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from deployments import direct_ingress
 from deployments.cli import experiments
 from deployments.cli.help_page import DEMO, SERVING, TUNING, flowing, page
 from deployments.cli.loading import loading
+from deployments.serving import direct_ingress
 
 app = typer.Typer(
     help="Serves language models that call tools: InferCept on vLLM and Ray Serve.",
@@ -133,7 +133,7 @@ def serve(
     direct_ingress.enable()
     # Imported late, here and below: Ray takes seconds, and --help should not.
     with loading():
-        from deployments.serve_command import ServeOptions, serve_command
+        from deployments.serving.command import ServeOptions, serve_command
 
     options = ServeOptions(config, host, port, metrics_port, address, blocking)
     raise typer.Exit(serve_command(options))
@@ -150,10 +150,7 @@ def serve(
     ),
 )
 def status(
-    url: Annotated[
-        str,
-        typer.Argument(metavar="URL", help="The server, with its route prefix if it has one."),
-    ] = DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     address: Annotated[
         str | None,
         typer.Option(help="Ask through the Ray at this address, e.g. auto, instead of HTTP."),
@@ -296,6 +293,7 @@ def demo(
             show_default="where there is a terminal",
         ),
     ] = None,
+    api_key: ApiKey = None,
 ) -> None:
     """Watch a model use all six kinds of tools.
 
@@ -305,9 +303,9 @@ def demo(
     """
     direct_ingress.enable()
     with loading():
-        from deployments.demo import demo_command
+        from deployments.demo.command import demo_command
 
-    raise typer.Exit(demo_command(url=url, config=config, types=typing))
+    raise typer.Exit(demo_command(url=url, config=config, types=typing, api_key=api_key))
 
 
 @app.command(
@@ -347,7 +345,7 @@ def profile(
     """
     direct_ingress.enable()
     with loading():
-        from deployments.profile_command import ProfileOptions, profile_command
+        from deployments.profiling.command import ProfileOptions, profile_command
 
     raise typer.Exit(profile_command(ProfileOptions(config, output, plot, quick)))
 

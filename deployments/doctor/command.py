@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from deployments import exit_codes
-from deployments.deploy_file import DeployFileError, load_deploy_file
 from deployments.doctor.examination import Check, checks
 from deployments.doctor.finding import Finding
 from deployments.doctor.machine import Machine
-from deployments.serve_command import endpoint_of
+from deployments.serving.command import endpoint_of
+from deployments.serving.deploy_file import DeployFileError, load_deploy_file
 
 FILE_WIDTH = 110
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.deploy_file import DeployFile
 from deployments.doctor import gpus, resources, serving, versions
 from deployments.doctor.finding import Finding
 from deployments.doctor.machine import Machine
 from deployments.doctor.needs import Needs
-from deployments.endpoint import Endpoint
+from deployments.serving.deploy_file import DeployFile
+from deployments.serving.endpoint import Endpoint
 from deployments.status.source import HttpSource
 
 LOCKS = Path(__file__).parents[2] / "requirements"
@@ -49,6 +49,7 @@ def checks(
     yield Check("open files", lambda: resources.check_open_files(machine, needs))
     yield Check("leftovers", lambda: resources.check_engines(machine))
     yield Check("port", lambda: serving.check_port(endpoint, source))
+    yield Check("metrics port", _metrics_port)
     for config in file.applications.values():
         yield Check(
             "model",
@@ -67,6 +68,12 @@ def checks(
         lambda: gpus.check_pinned_memory(machine.pinned_bytes, machine.gpus, needs),
     )
     yield Check("GPUs", lambda: gpus.check_gpus(machine.gpus, needs, cuda_lock))
+
+
+def _metrics_port() -> Finding:
+    from deployments.metrics.metrics_page import PORT  # late: it imports Ray
+
+    return serving.check_metrics_port(PORT)
 
 
 def _vllm() -> Finding:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augment_workers.retrieval import default_cache_dir
-from deployments.augmentation_section import AugmentationSection
 from deployments.config import ReplicaSection, ServeConfig
-from deployments.deploy_file import DeployFile
 from deployments.models import CATALOG
+from deployments.pools.section import AugmentationSection
+from deployments.serving.deploy_file import DeployFile
 
 GIB = 2**30
 ENGINE_BYTES = 3 * GIB // 2

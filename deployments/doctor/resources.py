@@ -3,7 +3,7 @@
 from deployments.doctor.finding import Finding, fail, ok, warn
 from deployments.doctor.machine import Machine
 from deployments.doctor.needs import GIB, Needs
-from deployments.local_ray import OBJECT_STORE_BYTES
+from deployments.serving.local_ray import OBJECT_STORE_BYTES
 from deployments.status.units import count, size
 
 TENSOR_SHARE_BYTES = GIB

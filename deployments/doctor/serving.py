@@ -1,14 +1,14 @@
-"""Checks of what a configuration names: port, models, and what augmentations need."""
+"""Checks of what a configuration names: ports, models, and what augmentations need."""
 
 import importlib.util
 from collections.abc import Callable, Mapping
 
-from deployments.augmentation_section import AugmentationSection
 from deployments.config import ServeConfig
 from deployments.doctor.finding import Finding, fail, ok, warn
 from deployments.doctor.needs import model_folder, weights_bytes
-from deployments.endpoint import Endpoint, EndpointTakenError
 from deployments.models import CATALOG
+from deployments.pools.section import AugmentationSection
+from deployments.serving.endpoint import Endpoint, EndpointTakenError
 from deployments.status.source import NoServerError, Source
 from deployments.status.units import size
 
@@ -54,6 +54,20 @@ def check_port(endpoint: Endpoint, source: Source) -> Finding:
         note = "a second server needs another: --port"
         return ok("port", f"{endpoint.url} serves {models} already", note)
     return ok("port", f"{endpoint.port} on {endpoint.host} is free")
+
+
+def check_metrics_port(port: int) -> Finding:
+    """Whether Prometheus will find the metrics where it looks first; they are there either way.
+
+    Args:
+        port: Of the page, unless somebody wishes another.
+    """
+    try:
+        Endpoint("0.0.0.0", port).check_free()
+    except EndpointTakenError:
+        found = f"{port} is taken: the page goes to any other, and serve prints which"
+        return ok("metrics port", found, "--metrics-port chooses one")
+    return ok("metrics port", f"{port} is free")
 
 
 def check_model(config: ServeConfig, cached: Callable[[str], bool], has: Importable) -> Finding:

@@ -10,7 +10,7 @@ from deployments.models.encyclopedia import VARIED_QUESTIONS, EncyclopediaGenera
 from deployments.models.games import game, varied_game
 from deployments.models.interviews import interview, varied_interview
 from deployments.models.pictures import picture, varied_picture
-from deployments.models.problems import calculator, varied_calculator
+from deployments.models.problems import bare_sum, calculator, varied_calculator
 from deployments.models.recordings import recording, varied_recording
 from deployments.models.small_talk import direct, small_talk
 
@@ -32,6 +32,7 @@ GENERATORS: Mapping[str, Generator] = {
     "chatbot": interview,
     "image": picture,
     "speech": recording,
+    "sum": bare_sum,
     "chat": small_talk,
     "direct": direct,
     "unaided": unaided,
@@ -50,15 +51,16 @@ model learns to see through.
 
 Mix = Mapping[str, float]
 SMOLLM2_MIX: Mix = {
-    "calculator": 0.10,
+    "calculator": 0.08,
+    "sum": 0.05,
     "retrieval": 0.09,
     "alfworld": 0.07,
     "chatbot": 0.13,
     "image": 0.05,
     "speech": 0.04,
     "chat": 0.04,
-    "direct": 0.03,
-    "varied-calculator": 0.11,
+    "direct": 0.02,
+    "varied-calculator": 0.09,
     "varied-retrieval": 0.06,
     "varied-alfworld": 0.06,
     "varied-chatbot": 0.11,

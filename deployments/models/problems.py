@@ -43,6 +43,10 @@ TINY_SHARE = 0.12
 WORD_SHARE, COMMA_SHARE = 0.15, 0.2
 """Shares of small numbers in words, and of large ones with a comma, in varied questions."""
 
+OPERATORS = {"{a}*{b}": "*x", "{a}+{b}": "+", "{a}-{b}": "-", "{a}/{b}": "/"}
+"""Expressions of two numbers, and how people type their signs."""
+SUM_STORIES = [story for story in PLAIN_STORIES if story.steps[0] in OPERATORS]
+
 NUMBER_WORDS = words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen twenty"
@@ -59,6 +63,22 @@ def calculator(rng: Random, split: Split) -> Dialogue:
     fields["n"], fields["m"] = rng.sample(NAMES, 2)
     fields["things"], fields["box"] = rng.choice(THINGS), rng.choice(BOXES)
     return _solved(rng.choice(story.questions).format(**fields), story, fields)
+
+
+def bare_sum(rng: Random, split: Split) -> Dialogue:
+    """Two numbers, as somebody types them who tries the model: small ones are called, too."""
+    story = rng.choice(SUM_STORIES)
+    while True:
+        largest = rng.choice((12, 12, 100, 1000))
+        a, b = rng.randint(2, largest), rng.randint(2, largest)
+        if split_of(f"{a} {b}") == split:
+            break
+    terse = f"{{a}} {rng.choice(OPERATORS[story.steps[0]])} {{b}}"
+    asked = rng.choice((rng.choice(story.questions), f"What's {terse}?", terse, f"{terse} = ?"))
+    if rng.random() < 0.2:
+        asked = asked.replace(" ", "") if asked[0] == "{" else asked[0].lower() + asked[1:]
+    fields = {"a": str(a), "b": str(b)}
+    return _solved(asked.format(**fields), story, fields)
 
 
 def varied_calculator(rng: Random, split: Split) -> Dialogue:

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 
 from augment_workers.training import Course, begin, training_parser
 from deployments.models.batches import packed, padded
-from deployments.models.dialogues import SMOLLM2_MIX, sample
+from deployments.models.dialogues import GENERATORS, SMOLLM2_MIX, sample
 from deployments.models.encoding import DialogueEncoder
 from deployments.models.lora_model import LoraModel, write_tokenizer
 from deployments.models.markup import TURN_END
@@ -34,6 +34,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Trains, then writes the adapter and the tokenizer to ``--out``."""
     parser = training_parser(__doc__, ADAPTER_DIR)
     parser.add_argument("--resume", type=Path, help="an adapter to go on from")
+    parser.add_argument(
+        "--share",
+        nargs="+",
+        type=_share,
+        default=[],
+        metavar="KIND=SHARE",
+        help="more or less of a kind than in the usual mixture, e.g. calculator=0.5",
+    )
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--minutes", type=float, default=math.inf, help="end by the clock")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="at its peak")
@@ -52,6 +60,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     model.save(options.out)
 
 
+def _share(text: str) -> tuple[str, float]:
+    kind, _, share = text.partition("=")
+    if kind not in GENERATORS:
+        raise argparse.ArgumentTypeError(f"{kind!r} is none of {', '.join(GENERATORS)}")
+    return kind, float(share)
+
+
 def train(
     model: LoraModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -62,8 +77,9 @@ def train(
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.0)
     encoder = DialogueEncoder(tokenizer)
+    mix = {**SMOLLM2_MIX, **dict(options.share)}
     batches = packed(
-        lambda: encoder.encode(sample(rng, "train", SMOLLM2_MIX)),
+        lambda: encoder.encode(sample(rng, "train", mix)),
         rng,
         pool=128,
         batch_tokens=BATCH_TOKENS,

@@ -15,6 +15,7 @@ class ReplicaLoad:
         slots: Requests that can generate at a time.
         held_share: Share of the device's KV cache that contexts hold, those of waiting
             requests included; what is only cached counts as free.
+        room: Requests more that it takes, and lets wait for augmentations.
         failed: Whether the engine has died.
     """
 
@@ -22,11 +23,16 @@ class ReplicaLoad:
     active: int
     slots: int
     held_share: float
+    room: int
     failed: bool = False
 
     def pressure(self, more_active: int = 0) -> float:
         """How loaded the engine is, with so many requests more than it has told of."""
         return self.held_share + (self.active + more_active) / self.slots
+
+    def is_full(self, more: int = 0) -> bool:
+        """Whether it would refuse one, with so many requests more than it has told of."""
+        return more >= self.room
 
     def to_stats(self) -> dict[str, Any]:
         """As Ray Serve carries it, in ``RunningReplica.routing_stats``."""

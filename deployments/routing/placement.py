@@ -20,8 +20,9 @@ to be where any router would look for it."""
 class Placement:
     """Sends a request to the replica that holds its context, others where pressure is least.
 
-    Pressure is what replicas have reported, plus what was sent to them since. Where nobody has
-    reported of late, the less used of two random replicas is taken.
+    Pressure is what replicas have reported, plus what was sent to them since. One that is full
+    comes after all others. Where nobody has reported of late, the less used of two random
+    replicas is taken.
 
     Args:
         pass_over: See :class:`~deployments.routing.section.RoutingSection`.
@@ -71,8 +72,9 @@ class Placement:
         living = [replica for replica in heard if not self._loads[replica].failed]
         # Shuffled before it is sorted: equals take turns.
         if living:
-            ranked = sorted(self._shuffled(living), key=self._pressure)
-            wanted = self._wanted(hint, ranked)
+            ranked = sorted(self._shuffled(living), key=self._burden)
+            open_ones = [replica for replica in ranked if not self._is_full(replica)]
+            wanted = self._wanted(hint, open_ones or ranked)
         else:
             silent = [replica for replica in replicas if replica not in heard]
             ranked = self._shuffled(silent or replicas)
@@ -86,6 +88,12 @@ class Placement:
 
     def _shuffled(self, replicas: Sequence[str]) -> list[str]:
         return self._rng.sample(replicas, len(replicas))
+
+    def _burden(self, replica: str) -> tuple[bool, float]:
+        return self._is_full(replica), self._pressure(replica)
+
+    def _is_full(self, replica: str) -> bool:
+        return self._loads[replica].is_full(self._sent[replica])
 
     def _pressure(self, replica: str) -> float:
         return self._loads[replica].pressure(self._sent[replica])

@@ -10,7 +10,8 @@ class RoutingSection(Section):
 
     An engine's pressure is the share of its KV cache that contexts hold, those of waiting
     requests included, plus the requests that it generates for or has in its queue, as a share
-    of ``engine.max_num_seqs``. Zero is an idle engine, two a full cache and a full batch.
+    of ``engine.max_num_seqs``. Zero is an idle engine, two a full cache and a full batch. An
+    engine that takes no more requests, or lets none wait for an augmentation, comes last.
 
     Attributes:
         pass_over: How much more pressure than the least an engine may have and still get the

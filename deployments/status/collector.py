@@ -9,14 +9,11 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ServeStatus
 
+from deployments.broadcast import TIMEOUT_S, ask_all
 from deployments.config import ServeConfig
 from deployments.status.report import DeploymentStatus, EngineStatus, ServerStatus
 
 logger = logging.getLogger("ray.serve")
-
-TIMEOUT_S = 5.0
-"""Seconds that engines and controller have to say what they know. A replica whose engine hangs
-says so before; one that hangs itself takes the answers of all with it."""
 
 METHOD = "engine_status"
 """What a replica answers for itself."""
@@ -32,7 +29,7 @@ class StatusCollector:
         application: Its name.
         handle: All replicas.
         controller: Asks Ray Serve's controller, and waits for it.
-        timeout_s: Seconds that all of them have.
+        timeout_s: Seconds that each of them has. A replica whose engine hangs says so before.
     """
 
     def __init__(
@@ -58,7 +55,9 @@ class StatusCollector:
 
     async def collect(self) -> ServerStatus:
         """What all say that answer in time."""
-        answers, deployments = await asyncio.gather(self._engines(), self._deployments())
+        answers, deployments = await asyncio.gather(
+            ask_all(self._handle, METHOD, timeout_s=self._timeout_s), self._deployments()
+        )
         engines = [answer for answer in answers if isinstance(answer, EngineStatus)]
         return ServerStatus(
             application=self._application,
@@ -68,15 +67,6 @@ class StatusCollector:
             engines=sorted(engines, key=lambda engine: engine.replica),
             silent=len(answers) - len(engines),
         )
-
-    async def _engines(self) -> list[Any]:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                response = self._handle.broadcast(METHOD)
-                return list(await response.results_async(return_exceptions=True))
-        except Exception as error:
-            logger.warning("no status of the engines: %r", error)
-            return [error]
 
     async def _deployments(self) -> list[DeploymentStatus]:
         try:

@@ -13,7 +13,8 @@ from deployments.terminal.chat_session import REQUEST_TIMEOUT_S, ChatSession, No
 from deployments.terminal.lines import Lines, Typed, standard_input
 from deployments.terminal.stream_view import INDENT, StreamView
 
-NEW = "/new"
+NEW, HELP = "/new", "/help"
+ENDS = ("/exit", "/quit")
 _LEAVES = "Ctrl-D leaves"
 _GREETING = f"Ctrl-C stops an answer, {NEW} forgets what was said, {_LEAVES}"
 
@@ -96,10 +97,13 @@ def _all(session: ChatSession, view: StreamView, lines: Lines) -> int:
                 return exit_codes.INTERRUPTED
             view.note(f"nothing is under way; {_LEAVES}")
             continue
-        if text is None:
+        if text is None or text in ENDS:
             return worst
-        if text == NEW:
-            session.begin_anew()
+        if text.startswith("/") and " " not in text:  # and not sent: a model would make it up
+            if text == NEW:
+                session.begin_anew()
+            else:
+                view.note(_GREETING if text == HELP else f"no command {text}: {_GREETING}")
             continue
         code = _one(session, view, text)
         # An answer that was stopped was not wanted: that is no failure.

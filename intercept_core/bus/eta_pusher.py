@@ -2,12 +2,17 @@
 
 import asyncio
 import contextvars
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 
 from intercept_core.bus.messages import EtaReport
 
 logger = logging.getLogger(__name__)
+
+INTERVAL_S = 0.05
+MOST_REPORTS = 64
+"""More in a push would take the engine more time than they are worth to it."""
 
 EtaSink = Callable[[list[EtaReport]], Awaitable[None]]
 """Takes the reports of the calls whose expectation changed."""
@@ -17,13 +22,15 @@ class EtaPusher:
     """Gathers changes and hands them to a sink, at most once per ``interval_s``.
 
     The first change after a pause goes out at once, later ones together when the interval
-    is over. Without changes nothing runs. A sink that raises or hangs costs its own reports
-    until the next change, never a dispatch.
+    is over; of very many those that changed first, as they are by then. Without changes
+    nothing runs. A sink that raises or hangs costs its own reports until the next change,
+    never a dispatch.
 
     Args:
         report_of: The current report of a call by its id; None when it has ended.
         sink: Where reports go.
         interval_s: Least seconds between the starts of two pushes.
+        most_reports: Most reports of one push; the others follow with the next ones.
         push_timeout_s: Most seconds that one push may take.
     """
 
@@ -32,12 +39,14 @@ class EtaPusher:
         report_of: Callable[[str], EtaReport | None],
         sink: EtaSink,
         *,
-        interval_s: float = 0.05,
+        interval_s: float = INTERVAL_S,
+        most_reports: int = MOST_REPORTS,
         push_timeout_s: float = 1.0,
     ) -> None:
         self._report_of = report_of
         self._sink = sink
         self._interval_s = interval_s
+        self._most_reports = most_reports
         self._push_timeout_s = push_timeout_s
         self._changed: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
@@ -75,7 +84,9 @@ class EtaPusher:
             self._task = None
 
     async def _push(self) -> None:
-        changed, self._changed = self._changed, {}
+        changed = list(itertools.islice(self._changed, self._most_reports))
+        for call_id in changed:
+            del self._changed[call_id]
         reports = [r for r in map(self._report_of, changed) if r is not None]
         if not reports:
             return

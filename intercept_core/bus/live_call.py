@@ -83,9 +83,11 @@ class LiveCall:
             # Tested here as well as by the timer: a flood of events that are ready at once
             # never lets the timer run.
             event = await self._read(remaining_s) if remaining_s > 0 else self._too_late()
+            if _is_cancelled():  # and something below has made a failure of it
+                raise asyncio.CancelledError
             if self._belongs(event):
                 self._observe(event)
-                return event
+                return self._too_late() if self._ran_out_of_time(event) else event
             self._stats.dropped_events += 1
 
     def can_retry(self, failure: Failed, backoff_s: float) -> bool:
@@ -153,8 +155,7 @@ class LiveCall:
                 "protocol", f"{self.call.kind} ended without a result or an error"
             )
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if _is_cancelled():
                 raise
             # Somebody cancelled the work, not us: futures pass that on as if we were meant.
             return self.call.failed(
@@ -183,6 +184,12 @@ class LiveCall:
             return False
         return not (isinstance(event, Accepted) and self.worker is not None)
 
+    def _ran_out_of_time(self, event: Event) -> bool:
+        """Whether a worker at work says so: it knows what was left for it, not the whole."""
+        return (
+            isinstance(event, Failed) and event.code == "deadline" and self.worker is not None
+        )
+
     def _observe(self, event: Event) -> None:
         if isinstance(event, Accepted):
             self.worker = event.worker
@@ -192,3 +199,8 @@ class LiveCall:
                 self._expected_at = self._clock() + max(event.eta_s, 0.0)
             if event.fraction is not None and math.isfinite(event.fraction):
                 self._fraction = min(max(event.fraction, 0.0), 1.0)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,8 +1,7 @@
 """Least squares over relative errors, with coefficients that are never negative."""
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 RIDGE = 1e-9
 """Keeps columns that always grow together solvable, without moving what is determined."""
@@ -29,12 +28,24 @@ class RelativeFit:
         both._moment = self._moment + other._moment
         return both
 
-    def add(self, row: Sequence[float], seconds: float, weight: float = 1.0) -> None:
-        """Takes in an observation; ``seconds`` must be positive."""
-        values = np.array(row, dtype=float)
-        scaled = weight / seconds**2
-        self._normal += scaled * np.outer(values, values)
-        self._moment += scaled * seconds * values
+    def add(
+        self,
+        rows: ArrayLike,
+        seconds: ArrayLike,
+        weights: ArrayLike = 1.0,
+    ) -> None:
+        """Takes in observations.
+
+        Args:
+            rows: One, or several: [observations, columns].
+            seconds: What each took, positive: [observations].
+            weights: How much each counts: [observations], or one for all.
+        """
+        values = np.atleast_2d(np.asarray(rows, dtype=float))
+        taken_s = np.atleast_1d(np.asarray(seconds, dtype=float))
+        scaled = np.asarray(weights, dtype=float) / taken_s**2
+        self._normal += (values.T * scaled) @ values
+        self._moment += values.T @ (scaled * taken_s)
 
     def forget(self, kept: float) -> None:
         """Lets all observations so far weigh ``kept`` of what they did."""

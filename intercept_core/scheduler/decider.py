@@ -9,9 +9,19 @@ from intercept_core.scheduler.parked import Parked
 if TYPE_CHECKING:
     from intercept_core.scheduler.mixin import InterceptMixin
 
+POLICY_SHARE = 0.02
+"""Of an iteration, that deciding may take."""
+SHOWN_S = 30e-6
+"""What it takes to decide on one context on a slow processor that has done other work since."""
+LEAST_SHOWN = 8
+MOST_SHOWN = 96
+
 
 class Decider:
-    """The policy's eyes and hands."""
+    """The policy's eyes and hands.
+
+    A policy sees as many contexts at a time as an iteration leaves time for, the others later.
+    """
 
     def __init__(self, scheduler: "InterceptMixin") -> None:
         self._scheduler = scheduler
@@ -22,14 +32,14 @@ class Decider:
         if not scheduler.parked:
             return
         started_s = time.perf_counter()
-        shown = scheduler.parked.next_shown()
         state = self.engine_state()
+        shown = scheduler.parked.next_shown(self._most_shown(state))
         decisions = scheduler.intercept_policy.decide(
             [parked.view() for parked in shown], state, scheduler.intercept_cost
         )
         for parked in shown:
-            worth = decisions.worth.get(parked.request_id, _worth_by_eta(parked))
-            scheduler.parked.value(parked, worth)
+            worth = decisions.worth.get(parked.request_id)
+            scheduler.parked.value(parked, _worth_by_eta(parked) if worth is None else worth)
             remaining_s = decisions.remaining_s.get(parked.request_id)
             if remaining_s is not None:
                 parked.predict(remaining_s, state.now_s)
@@ -46,6 +56,12 @@ class Decider:
             scheduler.swapper.apply(answers)
         scheduler.limits.release_excess()
         scheduler.telemetry.policy_s += time.perf_counter() - started_s
+
+    def _most_shown(self, state: EngineState) -> int:
+        iteration_s = self._scheduler.intercept_cost.forward_s(
+            state.batch_tokens, state.running_tokens
+        )
+        return min(max(int(POLICY_SHARE * iteration_s / SHOWN_S), LEAST_SHOWN), MOST_SHOWN)
 
     def _apply(self, parked: Parked, disposition: Disposition) -> bool:
         scheduler = self._scheduler

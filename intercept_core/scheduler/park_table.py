@@ -3,17 +3,18 @@
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
+from math import ceil
 
 from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.worth_order import WorthOrder
 
-SHOWN_FRESH = 64
-"""Most contexts with news that a policy sees in one iteration."""
-SHOWN_AGAIN = 16
-"""Most others: a policy looks at thousands by turns, so that an iteration stays short."""
+SHARE_AGAIN = 0.25
+"""Of the contexts that a policy can be shown, those without news."""
 
 WORTH_STEP = 0.1
 """Estimates are no better than that."""
+ETA_STEP = 0.1
+"""The same for expectations, of the whole wait: a smaller change can wait for its turn."""
 
 
 class ParkTable:
@@ -33,7 +34,8 @@ class ParkTable:
         self._counted: dict[Parked, tuple[int, int]] = {}
         self._by_id: dict[str, Parked] = {}
         self._id_of_key: dict[str, str] = {}
-        self._fresh: dict[str, None] = {}
+        self._new: dict[str, None] = {}
+        self._news: dict[str, None] = {}
         self._turns: deque[str] = deque()
         self._has_turn: set[str] = set()
         self._by_worth = WorthOrder()
@@ -65,7 +67,7 @@ class ParkTable:
         assert request_id not in self._by_id, f"{request_id} is parked already"
         self._by_id[request_id] = parked
         self._id_of_key[parked.key] = request_id
-        self._fresh[request_id] = None
+        self._new[request_id] = None
         self.rank(parked)
 
     def pop(self, request_id: str) -> Parked | None:
@@ -73,7 +75,8 @@ class ParkTable:
         parked = self._by_id.pop(request_id, None)
         if parked is not None:
             self._id_of_key.pop(parked.key, None)
-            self._fresh.pop(request_id, None)
+            self._new.pop(request_id, None)
+            self._news.pop(request_id, None)
             self._by_worth.discard(parked)
             self._spare_by_worth.discard(parked)
             self._count(parked, 0, 0)
@@ -93,24 +96,36 @@ class ParkTable:
         parked = self._by_id.get(self._id_of_key.get(key, ""))
         if parked is None:
             return False
+        if (
+            _moved(parked, eta_s)
+            or (kind or parked.kind) != parked.kind
+            or argument_chars not in (None, parked.argument_chars)
+            or declared_s not in (None, parked.declared_s)
+        ):
+            self._news[parked.request_id] = None
         parked.eta_s = eta_s
         parked.kind = kind or parked.kind
         parked.declared_s = parked.declared_s if declared_s is None else declared_s
         if argument_chars is not None:
             parked.argument_chars = argument_chars
-        self._fresh[parked.request_id] = None
         return True
 
-    def next_shown(self) -> list[Parked]:
-        """Whom a policy shall look at now, in order of original arrival.
+    def next_shown(self, most: int) -> list[Parked]:
+        """Whom a policy shall look at now, in order of original arrival: of those that are new
+        or have news as many as there is room for, and of the others some by turns.
 
-        Takes a bounded time however many are parked.
+        Takes a time bounded by ``most``, however many are parked.
         """
         shown: dict[str, Parked] = {}
-        for request_id in list(itertools.islice(self._fresh, SHOWN_FRESH)):
-            del self._fresh[request_id]
+        again = ceil(SHARE_AGAIN * most)
+        for request_id in [*itertools.islice(self._new, most - again)]:
+            del self._new[request_id]
             shown[request_id] = self._by_id[request_id]
-        for _ in range(min(SHOWN_AGAIN, len(self._turns))):
+            self._news.pop(request_id, None)
+        for request_id in [*itertools.islice(self._news, most - again - len(shown))]:
+            del self._news[request_id]
+            shown[request_id] = self._by_id[request_id]
+        for _ in range(min(again, len(self._turns))):
             request_id = self._turns.popleft()
             self._has_turn.discard(request_id)
             if (parked := self._by_id.get(request_id)) is not None:
@@ -128,7 +143,7 @@ class ParkTable:
 
     def rank(self, parked: Parked) -> None:
         """Notes that the worth of a context has changed, or where its blocks are."""
-        if parked.request_id not in self._by_id:
+        if parked.request.request_id not in self._by_id:
             return
         spare = parked.spare_blocks
         if parked.device_blocks:
@@ -160,3 +175,9 @@ class ParkTable:
     def victim(self) -> Parked | None:
         """The context of least worth, or None if nobody holds one on the device."""
         return self._by_worth.lowest(lambda parked: parked.device_blocks > 0)
+
+
+def _moved(parked: Parked, eta_s: float | None) -> bool:
+    if eta_s is None or parked.eta_s is None:
+        return eta_s is not parked.eta_s
+    return abs(eta_s - parked.eta_s) > ETA_STEP * (eta_s - parked.since_s)

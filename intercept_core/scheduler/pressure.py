@@ -38,9 +38,13 @@ def reclaiming(allocate_slots: AllocateSlots, pressure: "MemoryPressure") -> All
         new_computed_blocks: KVCacheBlocks | None = None,
         **kwargs: Any,
     ) -> Any:
-        if pressure.must_wait(request):
-            return None
         args = (request, num_new_tokens, num_new_computed_tokens, new_computed_blocks)
+        if request.status == RequestStatus.RUNNING:
+            # What follows is about newcomers, and about blocks that have to be taken.
+            if (blocks := allocate_slots(*args, **kwargs)) is not None:
+                return blocks
+        elif pressure.must_wait(request):
+            return None
         pressure.found = new_computed_blocks
         pressure.set_headroom(request)
         blocks = allocate_slots(*args, **kwargs)
@@ -98,22 +102,28 @@ class MemoryPressure:
         scheduler = self._scheduler
         if scheduler.swapper is None or scheduler.swapper.refused is None:
             return False
-        if requester.status == RequestStatus.RUNNING or scheduler.device.held(requester):
+        if scheduler.device.held(requester):
             return False
         return scheduler.place(requester) > scheduler.place(scheduler.swapper.refused.request)
 
     def set_headroom(self, requester: Request) -> None:
         """Leaves the running requests room to grow when a context enters the device.
 
-        Without it the newcomer would soon see one of them preempted. What the host has too is
-        as good as free.
+        Without it the newcomer would soon see one of them preempted, and parked contexts pay
+        for it. What the host has too is as good as free. Where nobody is intercepted, vLLM's
+        own watermark does: a batch that is smaller for good costs more than some preemptions.
         """
         scheduler = self._scheduler
         self._headroom = 0
-        if requester.status != RequestStatus.RUNNING and self._missing(requester) > 1:
+        newcomer = requester.status != RequestStatus.RUNNING
+        if newcomer and self._somebody_is_away() and self._missing(requester) > 1:
             growth = cdiv(len(scheduler.running) * HEADROOM_TOKENS, scheduler.block_size)
             self._headroom = max(growth - scheduler.parked.spare_blocks, 0)
         scheduler.kv_cache_manager.watermark_blocks = max(self._watermark, self._headroom)
+
+    def _somebody_is_away(self) -> bool:
+        swapper = self._scheduler.swapper
+        return bool(self._scheduler.parked) or (swapper is not None and bool(swapper.returning))
 
     def forget(self, request_id: str) -> None:
         """Notes that a request was scheduled or has ended."""

@@ -19,7 +19,7 @@ from intercept_core.swap.host_pool import HostPool
 EVICTION_SCAN = 256
 """Most owners of host copies that are looked at to find the one of least worth."""
 
-COPIED = frozenset({Disposition.MIRROR, Disposition.SWAP})
+COPIED = (Disposition.MIRROR, Disposition.SWAP)  # no set: an enum hashes slowly
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from augment_workers.registry import BUILT_IN
 from deployments.config import ServeConfig
-from deployments.local_ray import local_ray
 from deployments.progress import Progress
+from deployments.serving.local_ray import local_ray
 from loadtest.augmentations.latency import HEADINGS, measure_kinds, text
 from loadtest.augmentations.samples import SAMPLES
 from loadtest.servers import first_application
@@ -74,11 +74,11 @@ def _print_bus(arguments: argparse.Namespace) -> None:
 async def _measure_bus(config: ServeConfig, arguments: argparse.Namespace) -> list[_Row]:
     from ray import serve
 
-    from deployments.augmentation_routes import AugmentationRoutes
+    from deployments.api.server_tools import ServerTools
     from deployments.builder import worker_application
-    from deployments.engine_factory import make_engine
     from deployments.models import resolve
-    from deployments.server_tools import ServerTools
+    from deployments.pools.routes import AugmentationRoutes
+    from deployments.replica.engine_factory import make_engine
     from loadtest.augmentations.overhead import Sessions
 
     progress = Progress()

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from deployments.progress import Progress
-from loadtest.load.locust_run import LocustRun
+from loadtest.load.locust_run import LocustRun, need_locust
 from loadtest.servers import free_port, infercept_server
 
 RESULTS = Path("results/loadtest")
@@ -20,6 +20,7 @@ DEFAULTS = ("--think-scale", "0.1")
 def main() -> int:
     """Runs the load test; returns the exit code of the program."""
     arguments, others = parser().parse_known_args()
+    need_locust()
     progress = Progress()
     with _server(arguments.url, arguments.config, progress) as url:
         progress.step(f"loading {url} with {arguments.users} users")

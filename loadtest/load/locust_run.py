@@ -1,5 +1,6 @@
 """Locust without its page, in a process of its own: gevent changes the one that it is in."""
 
+import importlib.util
 import subprocess
 import sys
 import time
@@ -16,6 +17,16 @@ LEAVE_S = 120
 _LOOK_S = 0.5
 _GRACE_S = 60.0
 """For locust's own start and end; one that takes longer hangs."""
+
+
+def need_locust() -> None:
+    """Tells before the work begins that it could not be done.
+
+    Raises:
+        SystemExit: where locust, which servers have no need of, is not installed.
+    """
+    if importlib.util.find_spec("locust") is None:
+        sys.exit("users are locust's, which is not installed: pip install 'locust>=2.40'")
 
 
 @dataclass(frozen=True, slots=True)

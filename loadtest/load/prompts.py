@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from deployments.demo_questions import QUESTIONS
+from deployments.demo.questions import QUESTIONS
 from deployments.models.dialogue import ERROR_PREFIX, Dialogue
 from deployments.models.encyclopedia import EncyclopediaGenerator
 from deployments.models.interviews import interview

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from deployments.progress import Progress
-from loadtest.load.locust_run import LocustRun
+from loadtest.load.locust_run import LocustRun, need_locust
 from loadtest.servers import free_port, infercept_server
 from loadtest.soak.levels import levels_at
 from loadtest.soak.page import Setting, page
@@ -30,6 +30,7 @@ REST_S = 120.0
 def main() -> int:
     """Runs the soak; returns 1 if it is not passed."""
     arguments = parser().parse_args()
+    need_locust()
     progress = Progress()
     record = soak(arguments, progress)
     setting = Setting(

@@ -1,11 +1,12 @@
-"""What a server holds at one moment, from its Prometheus metrics."""
+"""What a server holds at one moment, from what its engines say of themselves."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
+
+from deployments.status.report import ServerStatus
 
 RESTING = frozenset({"free", "cached"})
 """States of blocks that no request holds."""
@@ -34,26 +35,26 @@ class Levels:
     host: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, metrics: str, questions: int = 0) -> "Levels":
-        """Those in the text of ``/metrics``."""
-        totals: dict[tuple[str, str], float] = defaultdict(float)
-        for family in text_string_to_metric_families(metrics):
-            for sample in family.samples:
-                totals[sample.name, sample.labels.get("state", "")] += sample.value
+    def of(cls, status: ServerStatus, questions: int = 0) -> "Levels":
+        """Those that ``status`` tells.
 
-        def level(name: str) -> int:
-            return int(totals[name, ""])
-
-        def blocks(name: str) -> dict[str, int]:
-            return {state: int(n) for (found, state), n in totals.items() if found == name}
-
+        Raises:
+            RuntimeError: if an engine did not tell.
+        """
+        if status.silent:
+            raise RuntimeError(f"{status.silent} of the engines did not say what they hold")
+        device: Counter[str] = Counter()
+        host: Counter[str] = Counter()
+        for engine in status.engines:
+            device.update(engine.device_blocks)
+            host.update(engine.host_blocks or {})
         return cls(
-            running=level("vllm:num_requests_running"),
-            waiting=level("vllm:num_requests_waiting"),
-            parked=level("infercept_parked_requests"),
+            running=sum(engine.running for engine in status.engines),
+            waiting=sum(engine.waiting for engine in status.engines),
+            parked=sum(engine.parked_requests for engine in status.engines),
             questions=questions,
-            device=blocks("infercept_device_blocks"),
-            host=blocks("infercept_host_blocks"),
+            device=device,
+            host=host,
         )
 
     @property
@@ -78,8 +79,9 @@ def levels_at(url: str) -> Levels:
 
     Raises:
         httpx.HTTPError: if it does not answer.
+        RuntimeError: if one of its engines does not.
     """
-    with httpx.Client(base_url=url, timeout=TIMEOUT_S, follow_redirects=True) as client:
+    with httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
         questions = client.get("/v1/interceptions").raise_for_status().json()["data"]
-        metrics = client.get("/metrics/").raise_for_status().text
-    return Levels.parse(metrics, len(questions))
+        status = client.get("/v1/status").raise_for_status().content
+    return Levels.of(ServerStatus.model_validate_json(status), len(questions))

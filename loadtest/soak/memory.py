@@ -14,19 +14,21 @@ class Usage:
     Attributes:
         processes: How many there are.
         rss_bytes: What they have in memory; shared pages count for each of them.
-        pss_bytes: The same, with each shared page split among those who share it, so that
-            sums over processes are what the machine has to give.
+        own_bytes: What no file is behind (heaps, stacks, shared memory), each shared page
+            split among those who share it, so that the sum over processes is what they
+            cost. How much of the pages of libraries is a server's depends on who else on
+            the machine has them mapped.
     """
 
     processes: int = 0
     rss_bytes: int = 0
-    pss_bytes: int = 0
+    own_bytes: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             self.processes + other.processes,
             self.rss_bytes + other.rss_bytes,
-            self.pss_bytes + other.pss_bytes,
+            self.own_bytes + other.own_bytes,
         )
 
 
@@ -39,11 +41,22 @@ def memory_of(root: psutil.Process) -> dict[str, Usage]:
     found: dict[str, Usage] = {}
     for process in (root, *root.children(recursive=True)):
         try:
-            info, role = process.memory_full_info(), role_of(process.cmdline())
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            role, usage = role_of(process.cmdline()), usage_of(process.pid)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue  # it has just ended
-        found[role] = found.get(role, Usage()) + Usage(1, info.rss, info.pss)
+        found[role] = found.get(role, Usage()) + usage
     return found
+
+
+def usage_of(pid: int) -> Usage:
+    """Memory of one process, as Linux 5.2 and later say it.
+
+    Raises:
+        OSError: if it has ended or is another user's.
+    """
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    kib = {name: int(value.split()[0]) for name, value in (line.split(":") for line in lines)}
+    return Usage(1, 1024 * kib["Rss"], 1024 * (kib["Pss_Anon"] + kib["Pss_Shmem"]))
 
 
 def total(memory: Memory) -> Usage:

@@ -50,9 +50,10 @@ def page(record: Record, setting: Setting) -> str:
         "## Memory",
         f"A straight line through the {len(record.samples)} samples taken under load after "
         f"the warm-up grows by {growth:+.2f} MiB a minute, of "
-        f"{record.samples[-1].pss_mib:,.0f} MiB; more than "
-        f"{setting.most_growth_mib_per_minute:g} would have failed the soak. In MiB, as PSS: "
-        "a page that several processes share is split among them, so that the columns add up.",
+        f"{record.samples[-1].own_mib:,.0f} MiB; more than "
+        f"{setting.most_growth_mib_per_minute:g} would have failed the soak. In MiB, without "
+        "the files that processes have mapped; a page that several share is split among them, "
+        "so that the columns add up.",
         _memory_table(record),
     ]
     return "\n\n".join(parts) + "\n"
@@ -102,14 +103,14 @@ def _memory_table(record: Record) -> str:
         ]
         for role in largest
     ]
-    rows.append(["all", *(f"{sample.pss_mib:,.1f}" for sample in columns.values())])
+    rows.append(["all", *(f"{sample.own_mib:,.1f}" for sample in columns.values())])
     rss = (total(sample.memory).rss_bytes / MIB for sample in columns.values())
     rows.append(["all, as RSS", *(f"{mib:,.1f}" for mib in rss)])
     return _table(["processes (how many at the end)", *columns], rows)
 
 
 def _mib(memory: Memory, role: str) -> float:
-    return memory.get(role, Usage()).pss_bytes / MIB
+    return memory.get(role, Usage()).own_bytes / MIB
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -27,9 +27,9 @@ class Sample:
     levels: Levels
 
     @property
-    def pss_mib(self) -> float:
-        """Memory of all processes."""
-        return total(self.memory).pss_bytes / MIB
+    def own_mib(self) -> float:
+        """Memory of all processes, without the files that they have mapped."""
+        return total(self.memory).own_bytes / MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Record:
         """Slope of the straight line through the memory of all processes under load."""
         slope = linear_regression(
             [sample.at_s / 60 for sample in self.samples],
-            [sample.pss_mib for sample in self.samples],
+            [sample.own_mib for sample in self.samples],
         ).slope
         return float(slope)
 

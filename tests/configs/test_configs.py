@@ -14,7 +14,7 @@ from ray.serve._private.build_app import build_app
 
 from deployments.builder import build
 from deployments.config import ServeConfig
-from deployments.deploy_file import load_deploy_file
+from deployments.serving.deploy_file import load_deploy_file
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = {path.stem: path for path in sorted((ROOT / "configs").glob("*.yaml"))}

@@ -13,7 +13,7 @@ from live_server import live_server
 from augment_workers import registry
 from augment_workers.base import Augmentation
 from deployments.config import AugmentationSection
-from deployments.deploy_file import DeployFileError, load_deploy_file
+from deployments.serving.deploy_file import DeployFileError, load_deploy_file
 from intercept_core.bus.messages import Event, Failed, Progress, Result
 
 

@@ -9,8 +9,8 @@ import ray
 import yaml
 from ray.serve.schema import ServeDeploySchema
 
-from deployments import direct_ingress
 from deployments.config import ServeConfig
+from deployments.serving import direct_ingress
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "configs" / "kuberay"

@@ -10,7 +10,7 @@ from ray.serve.config import RequestRouterConfig
 
 from augment_workers.alfworld.augmentation import WON
 from augment_workers.alfworld.searcher import Searcher
-from deployments.augmentation import AugmentationWorker
+from deployments.pools.augmentation import AugmentationWorker
 from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.messages import Result
 from intercept_core.bus.pinned_router import PinnedRouter

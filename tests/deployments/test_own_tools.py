@@ -10,9 +10,9 @@ import scripted_app
 from ray import serve
 from scripted_app import MODEL, PATIENCE_S, call, tool
 
-from deployments.augmentation_section import AugmentationSection
+from deployments.api.server_tools import ServerTools
 from deployments.builder import worker_application
-from deployments.server_tools import ServerTools
+from deployments.pools.section import AugmentationSection
 
 
 @pytest.fixture

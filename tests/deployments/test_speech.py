@@ -10,7 +10,7 @@ from ray.serve.config import RequestRouterConfig
 
 from augment_workers.artifact_files import ArtifactFiles, ArtifactFolder
 from augment_workers.speech import espeak_process
-from deployments.augmentation import AugmentationWorker
+from deployments.pools.augmentation import AugmentationWorker
 from intercept_core.bus.bus import InterceptBus
 from intercept_core.bus.messages import Failed, Result
 from intercept_core.bus.pinned_router import PinnedRouter

@@ -31,5 +31,9 @@ class FakeEngine:
 
     async def record_routing_stats(self) -> dict[str, Any]:
         return ReplicaLoad(
-            number=next(self._numbers), active=0, slots=100, held_share=self._held_share
+            number=next(self._numbers),
+            active=0,
+            slots=100,
+            held_share=self._held_share,
+            room=100,
         ).to_stats()

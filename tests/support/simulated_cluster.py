@@ -19,7 +19,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.builder import compose
 from deployments.config import ServeConfig
-from deployments.deploy_file import load_deploy_file
+from deployments.serving.deploy_file import load_deploy_file
 
 MACHINES = ({"num_cpus": 16, "num_gpus": 2}, {"num_cpus": 16, "num_gpus": 5})
 """Seven GPUs, of which an engine in four parts finds room in the second machine only."""

@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from deployments import exit_codes
-from deployments.deploy_file import load_deploy_file
 from deployments.doctor.command import doctor_command, examined, report, verdict
 from deployments.doctor.examination import Check, checks
 from deployments.doctor.finding import fail, ok, warn
-from deployments.endpoint import Endpoint
+from deployments.serving.deploy_file import load_deploy_file
+from deployments.serving.endpoint import Endpoint
 
 CONFIG = Path(__file__).parents[3] / "configs" / "tiny.yaml"
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.deploy_file import load_deploy_file
 from deployments.doctor.needs import ENGINE_BYTES, GIB, SERVER_BYTES, WORKER_BYTES, Needs
+from deployments.serving.deploy_file import load_deploy_file
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 

@@ -6,7 +6,7 @@ import pytest
 
 from deployments.config import ServeConfig
 from deployments.doctor import serving
-from deployments.endpoint import Endpoint
+from deployments.serving.endpoint import Endpoint
 from deployments.status.source import NoServerError
 
 
@@ -42,6 +42,14 @@ class Somebody:
 def test_a_port_where_this_project_serves_already(taken):
     finding = serving.check_port(taken, Somebody())
     assert (finding.state, finding.found) == ("ok", f"{taken.url} serves tiny-tools already")
+
+
+def test_the_port_of_the_metrics(taken):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        free = probe.getsockname()[1]
+    assert serving.check_metrics_port(free).found == f"{free} is free"
+    finding = serving.check_metrics_port(taken.port)
+    assert finding.state == "ok" and "taken" in finding.found
 
 
 def config(model, **fields):

@@ -68,7 +68,7 @@ def test_the_model_calls_the_calculator(model_dir: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
     model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
     prompt = tokenizer.apply_chat_template(
-        [user("Tom has 34 boxes of 57 apples. How many apples does Tom have?")],
+        [user("What is 34 times 57?")],
         tools=[openai_tool("calculator")],
         add_generation_prompt=True,
         return_tensors="pt",

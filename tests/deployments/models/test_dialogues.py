@@ -50,13 +50,26 @@ def test_calls_fit_the_schemas_and_their_tools_are_on() -> None:
             Draft202012Validator(SCHEMAS[call["name"]]).validate(call["arguments"])
 
 
-@pytest.mark.parametrize("kind", ["calculator", "varied-calculator"])
+@pytest.mark.parametrize("kind", ["calculator", "sum", "varied-calculator"])
 def test_results_of_the_calculator_are_its_own(kind: str) -> None:
     rng = Random(2)
     for _ in range(200):
         made = draw(rng, "train", kind)
         results = [m["content"] for m in made.messages if m["role"] == "tool"]
         assert results == [calculate(c["arguments"]["expression"]) for c in made.calls]
+
+
+def test_small_sums_are_called_where_the_calculator_is_on() -> None:
+    rng = Random(4)
+    asked = {made.messages[0]["content"]: made for made in (sums(rng) for _ in range(300))}
+    small = [text for text in asked if all(int(n) <= 12 for n in re.findall(r"\d+", text))]
+    assert len(small) > 50
+    assert all("calculator" in made.tools and made.calls for made in asked.values())
+    assert any(re.fullmatch(r"\d+[-+*/x]\d+", text) for text in asked)
+
+
+def sums(rng: Random) -> Dialogue:
+    return draw(rng, "train", "sum")
 
 
 def test_some_requests_turn_no_tool_on_and_get_no_call() -> None:

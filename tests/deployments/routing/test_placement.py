@@ -36,8 +36,8 @@ class Replicas:
 
     def report_load(self, name, **fields):
         self._number += 1
-        load = {"number": self._number, "active": 0, "slots": 10, "held_share": 0.0} | fields
-        self._loads[name] = ReplicaLoad(**load)
+        idle = {"active": 0, "slots": 10, "held_share": 0.0, "room": 100}
+        self._loads[name] = ReplicaLoad(self._number, **idle | fields)
         self.placement.update(self._loads)
 
     def leave(self, name):
@@ -62,6 +62,35 @@ def test_contexts_that_wait_press_as_much_as_those_that_run():
     replicas.report_load("parked", active=0, held_share=0.8)
     replicas.report_load("running", active=5, held_share=0.1)
     assert replicas.send() == "running"
+
+
+def test_a_full_replica_comes_after_all_others():
+    replicas = Replicas("full", "busy", "idle")
+    replicas.report_load("full", room=0)
+    replicas.report(busy=0.9, idle=0.1)
+    assert replicas.placement.rank(["full", "busy", "idle"], ANY) == ["idle", "busy", "full"]
+
+
+def test_a_full_replica_does_not_get_what_it_holds():
+    replicas = Replicas("holder", "other")
+    replicas.report(holder=0.0, other=0.5)
+    assert replicas.send(RouteHint("session")) == "holder"
+    replicas.report_load("holder", room=0)
+    assert replicas.send(RouteHint("session")) == "other"
+
+
+def test_what_was_sent_fills_a_replica():
+    replicas = Replicas("small", "large")
+    replicas.report_load("small", room=2)
+    replicas.report_load("large", held_share=0.9)
+    assert [replicas.send() for _ in range(3)] == ["small", "small", "large"]
+
+
+def test_full_ones_alone_get_requests_all_the_same():
+    replicas = Replicas("a", "b")
+    replicas.report_load("a", room=0, held_share=0.5)
+    replicas.report_load("b", room=-3)
+    assert replicas.send() == "b"
 
 
 def test_requests_count_before_the_next_report_tells_of_them():

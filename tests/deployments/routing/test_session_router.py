@@ -25,7 +25,7 @@ class Replica:
         self.queue_len = queue_len
         self.routing_stats = {}
         if held_share is not None:
-            self.routing_stats = ReplicaLoad(1, 0, 10, held_share).to_stats()
+            self.routing_stats = ReplicaLoad(1, 0, 10, held_share, room=10).to_stats()
 
     async def get_queue_len(self, *, deadline_s):
         return self.queue_len

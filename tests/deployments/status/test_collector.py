@@ -1,6 +1,5 @@
 """What one replica gathers from all, some of which may be dead, slow or unknown."""
 
-import asyncio
 from types import SimpleNamespace
 
 from ray.serve.schema import (
@@ -9,9 +8,10 @@ from ray.serve.schema import (
     ServeStatus,
 )
 
+from deployments.broadcast import TIMEOUT_S
 from deployments.config import ServeConfig
-from deployments.llm_replica import STATUS_TIMEOUT_S
-from deployments.status.collector import TIMEOUT_S, StatusCollector, deployments_of
+from deployments.replica.llm_replica import STATUS_TIMEOUT_S
+from deployments.status.collector import StatusCollector, deployments_of
 
 CONFIG = ServeConfig.model_validate({"model": "m", "scheduler": {"policy": "infercept"}})
 
@@ -41,21 +41,23 @@ SERVE = ServeStatus(
 
 
 class Handle:
-    """Replicas that answer as a test says; ``wait`` for one that never does."""
+    """Replicas that answer as a test says."""
 
-    def __init__(self, *answers, wait=False):
+    deployment_name = "LLMReplica"
+
+    def __init__(self, *answers, error=None):
         self._answers = answers
-        self._wait = wait
+        self._error = error
 
     def broadcast(self, method):
         assert method == "engine_status"
         return self
 
-    async def results_async(self, return_exceptions):
-        assert return_exceptions
-        if self._wait:
-            await asyncio.Event().wait()
-        return self._answers
+    def results(self, timeout_s, return_exceptions):
+        assert return_exceptions and timeout_s > 0
+        if self._error is not None:
+            raise self._error
+        return list(self._answers)
 
 
 def collector(handle, controller=lambda: SERVE, timeout_s=30.0):
@@ -71,8 +73,8 @@ async def test_all_engines_are_in_it_and_the_dead_are_counted(engine):
     assert [one.name for one in status.deployments] == ["LLMReplica", "augmentation-image"]
 
 
-async def test_a_replica_that_hangs_holds_nobody_up():
-    status = await collector(Handle(wait=True), timeout_s=0.2).collect()
+async def test_replicas_that_cannot_be_found_are_told_of():
+    status = await collector(Handle(error=TimeoutError("no replicas"))).collect()
     assert status.engines == []
     assert status.silent == 1
 

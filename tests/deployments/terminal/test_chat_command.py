@@ -44,7 +44,9 @@ def test_one_message(url, scripted):
 
 def test_what_was_said_goes_along_under_one_session(url, scripted):
     scripted.turns = [CALCULATION, [said("Yes."), used(2)], [said("Hi."), used(2)]]
-    code, _ = chat(url, "What is 6*7?\n\nSure?\n/new\nHello!\n", system="Be brief.")
+    code, _ = chat(
+        url, "What is 6*7?\n\nSure?\n/new\n/help\nHello!\n/exit\nBye!\n", system="Be brief."
+    )
     assert code == exit_codes.DONE
     (_, first), (second, second_headers), (third, third_headers) = scripted.requests
     assert [(m["role"], m["content"]) for m in second["messages"]] == [

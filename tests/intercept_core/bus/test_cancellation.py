@@ -6,6 +6,7 @@ from scripted_bus import RecordingTransport, Worker, answers, dispatch, hang, ha
 
 from intercept_core.bus.memory import InMemoryTransport
 from intercept_core.bus.messages import Accepted, Result
+from intercept_core.bus.transport import BusTransport
 
 
 def test_cancelled_error_from_below_does_not_cancel_the_caller(run_virtual):
@@ -37,6 +38,46 @@ def test_cancelling_the_caller_cancels_the_work(run_virtual):
             await caller
         assert worker.cancelled == 1
         assert bus.stats.abandoned == 1 and bus.stats.failed == {}
+        await bus.close()
+
+    run_virtual(main())
+
+
+class ObscuringTransport(BusTransport):
+    """A transport that makes an error of its own of every cancellation, as libraries do."""
+
+    def __init__(self):
+        self.submitted = 0
+
+    async def submit(self, call):
+        self.submitted += 1
+        try:
+            await asyncio.sleep(100.0)
+        except asyncio.CancelledError:
+            yield call.failed("worker_lost", "the request was cancelled", retryable=True)
+        yield call.failed("internal", "nobody was there")
+
+    async def renew(self, kind, renewal):
+        pass
+
+    async def cancel(self, kind, cancellation):
+        pass
+
+    async def close(self):
+        pass
+
+
+def test_a_cancellation_that_a_transport_obscures_still_ends_the_caller(run_virtual):
+    async def main():
+        transport = ObscuringTransport()
+        bus = make_bus(transport)
+        caller = asyncio.create_task(dispatch(bus))
+        await asyncio.sleep(1.0)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        assert transport.submitted == 1
+        assert bus.stats.abandoned == 1 and bus.stats.retried == 0
         await bus.close()
 
     run_virtual(main())

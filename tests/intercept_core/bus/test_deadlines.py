@@ -64,3 +64,30 @@ def test_deadline_spans_both_attempts(run_virtual):
         await bus.close()
 
     run_virtual(main())
+
+
+def test_a_worker_with_less_time_than_the_call_names_the_whole_deadline(run_virtual):
+    async def main():
+        async def late(call):
+            yield call.accepted("worker")
+            yield call.failed("deadline", "tool did not answer within 9.99 s")
+
+        bus = make_bus(InMemoryTransport({"tool": late}), timeout_s=10.0)
+        _, failed = await dispatch(bus)
+        assert (failed.code, failed.message) == ("deadline", "tool did not answer within 10 s")
+        await bus.close()
+
+    run_virtual(main())
+
+
+def test_a_queue_that_took_all_the_time_is_named(run_virtual):
+    async def main():
+        async def full(call):
+            yield call.failed("deadline", "tool is busy: no slot within 10 s")
+
+        bus = make_bus(InMemoryTransport({"tool": full}), timeout_s=10.0)
+        (failed,) = await dispatch(bus)
+        assert failed.message == "tool is busy: no slot within 10 s"
+        await bus.close()
+
+    run_virtual(main())

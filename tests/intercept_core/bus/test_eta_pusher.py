@@ -58,6 +58,22 @@ def test_constant_change_is_throttled_and_loses_nothing(run_virtual):
     run_virtual(main())
 
 
+def test_very_many_changes_go_out_in_parts_and_as_they_are_by_then(run_virtual):
+    async def main():
+        sink = Sink()
+        pusher = EtaPusher(report_of, sink, most_reports=4)
+        for n in range(10):
+            pusher.mark(f"call-{n}")
+        await asyncio.sleep(0.06)
+        pusher.mark("call-9")
+        pusher.mark("call-0")
+        await asyncio.sleep(1.0)
+        ids = [[int(id_.removeprefix("call-")) for id_ in push] for _, push in sink.pushes]
+        assert ids == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 0]]
+
+    run_virtual(main())
+
+
 def test_calls_that_have_ended_are_not_reported(run_virtual):
     async def main():
         sink = Sink()

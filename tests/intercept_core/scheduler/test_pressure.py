@@ -79,3 +79,29 @@ def test_a_lost_end_that_is_still_cached_is_not_computed_again(
     assert small.turns[name][-1].report == {"context": "discarded", "recomputed_tokens": 20}
     small.close(name)
     small.drain()
+
+
+@pytest.mark.parametrize("somebody_waits", [False, True])
+def test_running_requests_get_room_to_grow_only_where_contexts_wait(
+    small: InProcessEngine, rng: random.Random, somebody_waits: bool
+) -> None:
+    """Without interceptions the batch is vLLM's: a newcomer comes in when it fits."""
+    scheduler = small.scheduler
+    scheduler.intercept_policy = Preserve()
+    assert scheduler.reset_prefix_cache()
+    waiting = [park(small, random_ids(rng, 10))] if somebody_waits else []
+    running = ["first", "second"]
+    for name in running:
+        small.add(name, random_ids(rng, 60), max_tokens=40, ignore_eos=True)
+    small.step()
+    newcomer = random_ids(rng, scheduler.block_size * small.free_blocks - 4)
+    small.add("newcomer", newcomer, max_tokens=3, ignore_eos=True)
+    small.step()
+    assert len(scheduler.running) == (2 if somebody_waits else 3)
+    small.run_until(lambda: all(map(small.ended, [*running, "newcomer"])))
+    for name in waiting:
+        resume(small, name, random_ids(rng, 5), 3)
+        small.run_until(lambda name=name: small.ended(name))  # type: ignore[misc]
+        small.close(name)
+    small.drain()
+    assert not scheduler.requests

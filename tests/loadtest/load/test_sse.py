@@ -5,7 +5,7 @@ import pytest
 from chunked import END, HEAD, chunk, line_reader
 from geventhttpclient.response import HTTPParseError
 
-from deployments.sse import SseWriter
+from deployments.api.sse import SseWriter
 from intercept_core.engine.interception import Interception, InterceptionChannel
 from loadtest.load.sse import Chunk, ServerError, Told, TruncatedStream, read_chunks
 

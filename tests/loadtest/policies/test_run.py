@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -22,9 +23,21 @@ LOAD = Load(
 )
 
 
-@pytest.mark.parametrize("side", [STOCK, "adaptive"])
-def test_every_conversation_ends_with_the_tokens_it_should_say(side: str) -> None:
-    result = run(side)
+SIDES = (STOCK, "adaptive")
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, dict[str, Any]]:
+    """Of all sides, which run beside each other: most of it is the start of an engine."""
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(SIDES, pool.map(run, SIDES), strict=True))
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_every_conversation_ends_with_the_tokens_it_should_say(
+    results: dict[str, dict[str, Any]], side: str
+) -> None:
+    result = results[side]
     conversations = LOAD.conversations()
     assert result["arrived"] == result["completed"] == len(conversations) > 3
     assert result["output_tokens"] == sum(c.output_tokens for c in conversations)

@@ -1,35 +1,63 @@
+import pytest
+
+from deployments.status.report import EngineStatus, ParkedKind, ServerStatus
 from loadtest.soak.levels import Levels
 
-METRICS = """
-# HELP infercept_parked_requests Requests that wait for an augmentation.
-# TYPE infercept_parked_requests gauge
-infercept_parked_requests{engine="0",model_name="m"} 3.0
-infercept_parked_requests{engine="1",model_name="m"} 1.0
-# HELP infercept_device_blocks KV blocks of the device, by state.
-# TYPE infercept_device_blocks gauge
-infercept_device_blocks{engine="0",model_name="m",state="running"} 2.0
-infercept_device_blocks{engine="0",model_name="m",state="cached"} 90.0
-infercept_device_blocks{engine="0",model_name="m",state="free"} 8.0
-# HELP infercept_host_blocks KV blocks of the host pool, by state.
-# TYPE infercept_host_blocks gauge
-infercept_host_blocks{engine="0",model_name="m",state="swapped"} 5.0
-infercept_host_blocks{engine="0",model_name="m",state="free"} 45.0
-# HELP vllm:num_requests_running Number of requests in model execution batches.
-# TYPE vllm:num_requests_running gauge
-vllm:num_requests_running{engine="0",model_name="m"} 2.0
-# HELP vllm:num_requests_waiting Number of requests waiting to be processed.
-# TYPE vllm:num_requests_waiting gauge
-vllm:num_requests_waiting{engine="0",model_name="m"} 1.0
-"""
+
+def engine(name, *, running, parked, device, host):
+    kind = ParkedKind(
+        kind="image", requests=parked, longest_s=1.0, context_tokens=9, dispositions={}
+    )
+    return EngineStatus(
+        replica=name,
+        uptime_s=1.0,
+        running=running,
+        waiting=1,
+        parked=[kind, kind],
+        block_bytes=1,
+        device_blocks=device,
+        host_blocks=host,
+        intercepted=0,
+        resumed={},
+        waste_byte_seconds={},
+    )
+
+
+def status(*engines, silent=0):
+    return ServerStatus(
+        application="infercept",
+        model="tiny",
+        policy="adaptive",
+        deployments=[],
+        engines=list(engines),
+        silent=silent,
+    )
+
+
+TWO = (
+    engine("a", running=2, parked=3, device={"running": 2, "free": 8}, host=None),
+    engine(
+        "b",
+        running=0,
+        parked=1,
+        device={"cached": 90, "free": 1},
+        host={"swapped": 5, "free": 45},
+    ),
+)
 
 
 def test_levels_are_summed_over_engines():
-    levels = Levels.parse(METRICS, questions=1)
-    assert (levels.running, levels.waiting, levels.parked, levels.questions) == (2, 1, 4, 1)
-    assert levels.device == {"running": 2, "cached": 90, "free": 8}
+    levels = Levels.of(status(*TWO), questions=1)
+    assert (levels.running, levels.waiting, levels.parked, levels.questions) == (2, 2, 8, 1)
+    assert levels.device == {"running": 2, "cached": 90, "free": 9}
     assert levels.host == {"swapped": 5, "free": 45}
     assert levels.held_blocks == 7
     assert not levels.at_rest
+
+
+def test_an_engine_that_does_not_tell_is_not_taken_for_one_at_rest():
+    with pytest.raises(RuntimeError, match="1 of the engines did not say"):
+        Levels.of(status(silent=1))
 
 
 def test_rest_is_when_nobody_holds_anything():

@@ -1,10 +1,12 @@
+import os
 import subprocess
 import sys
+from mmap import ACCESS_READ, mmap
 
 import psutil
 import pytest
 
-from loadtest.soak.memory import Usage, memory_of, role_of, total
+from loadtest.soak.memory import Usage, memory_of, role_of, total, usage_of
 
 
 @pytest.mark.parametrize(
@@ -37,9 +39,32 @@ def test_a_child_counts_with_its_own_role():
     try:
         found = memory_of(psutil.Process(child.pid))
         assert found["timeit"].processes == 1
-        assert 0 < found["timeit"].pss_bytes <= found["timeit"].rss_bytes
+        assert 0 < found["timeit"].own_bytes <= found["timeit"].rss_bytes
     finally:
         child.communicate(b"\n")
+
+
+def test_mapped_files_are_nobodys_own(tmp_path):
+    size = 32 * 2**20
+    file = tmp_path / "library"
+    file.write_bytes(bytes(size))
+    before = usage_of(os.getpid())
+    with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as mapped:
+        assert mapped.find(b"x") == -1  # which reads every page
+        with_file = usage_of(os.getpid())
+        heap = b"x" * size
+        with_heap = usage_of(os.getpid())
+    assert with_file.rss_bytes - before.rss_bytes > 0.9 * size
+    assert abs(with_file.own_bytes - before.own_bytes) < 0.1 * size
+    assert with_heap.own_bytes - with_file.own_bytes > 0.9 * len(heap)
+
+
+def test_a_process_that_has_ended_is_left_out():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    gone = psutil.Process(child.pid)
+    child.wait()
+    with pytest.raises(OSError, match=str(gone.pid)):
+        usage_of(gone.pid)
 
 
 def test_totals():

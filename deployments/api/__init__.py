@@ -1,0 +1,1 @@
+"""What clients reach: vLLM's OpenAI app, with interceptions."""

@@ -1,0 +1,1 @@
+"""Six kinds of interceptions, shown to a person: ``infercept demo``."""

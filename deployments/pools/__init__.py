@@ -1,0 +1,1 @@
+"""The Serve deployments of augmentations, and the roads to them."""

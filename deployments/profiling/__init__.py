@@ -1,0 +1,1 @@
+"""What iterations and copies take on this machine, measured: ``infercept profile``."""
