@@ -85,13 +85,12 @@ def demo_command(
     # Imported late: a client of a running server needs no Ray.
     from deployments.serving.deploy_file import DeployFileError
     from deployments.serving.endpoint import EndpointTakenError
-    from deployments.serving.local_ray import Stopped
     from deployments.serving.server import StartError
 
     try:
         with _some_server(config) as found:
             return run_demo(found, types=types, api_key=api_key)
-    except Stopped:
+    except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
     except (DeployFileError, EndpointTakenError, StartError) as error:
         print(f"infercept: {error}", file=sys.stderr)

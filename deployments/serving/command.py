@@ -12,7 +12,7 @@ from deployments.progress import Progress
 from deployments.serving.deploy_file import DeployFile, DeployFileError, load_deploy_file
 from deployments.serving.endpoint import Endpoint, EndpointTakenError
 from deployments.serving.examples import example_commands
-from deployments.serving.local_ray import Stopped, stopped_by_signals
+from deployments.serving.local_ray import stopped_by_signals
 from deployments.serving.server import (
     StartError,
     cluster_applications,
@@ -49,7 +49,7 @@ def serve_command(options: ServeOptions) -> int:
     try:
         with stopped_by_signals(), Progress() as progress:
             _serve(options, progress)
-    except Stopped:
+    except KeyboardInterrupt:
         return exit_codes.DONE
     except (DeployFileError, EndpointTakenError, StartError, ConnectionError) as error:
         return _fail(str(error))

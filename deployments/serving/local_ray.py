@@ -27,10 +27,6 @@ _ENVIRONMENT = {
 }
 
 
-class Stopped(BaseException):
-    """Somebody wants the program to end; not an error, so no ``Exception``."""
-
-
 @contextmanager
 def local_ray(metrics_port: int = 0) -> Iterator[None]:
     """Starts Ray; at the end stops it and every process that descends from it.
@@ -74,10 +70,14 @@ def _start(metrics_port: int) -> None:
 
 
 def stopped_by_signals() -> AbstractContextManager[None]:
-    """Ctrl-C and SIGTERM raise :class:`Stopped` in the main thread meanwhile."""
+    """Ctrl-C and SIGTERM raise ``KeyboardInterrupt`` in the main thread meanwhile.
+
+    No class of our own: a wait inside Ray ends at once for this one, and makes a
+    ``SystemError`` of any other once the wait is over.
+    """
 
     def stop(signum: int, frame: object) -> None:
-        raise Stopped
+        raise KeyboardInterrupt
 
     return _signals_go_to(stop)
 

@@ -2,7 +2,7 @@ import asyncio
 import sys
 from array import array
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import psutil
@@ -34,11 +34,14 @@ async def speak(engine: Espeak, text: str) -> tuple[list[Advance], Recording]:
 
 def speaking() -> list[psutil.Process]:
     """The processes that speak, and those of them that nobody has waited for."""
-    return [
-        child
-        for child in psutil.Process().children()
-        if child.status() == psutil.STATUS_ZOMBIE or espeak_process.__file__ in child.cmdline()
-    ]
+    found = []
+    for child in psutil.Process().children():
+        # One that is killed may be waited for, and gone, while we look at it.
+        with suppress(psutil.NoSuchProcess):
+            waits = child.status() == psutil.STATUS_ZOMBIE
+            if waits or espeak_process.__file__ in child.cmdline():
+                found.append(child)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,8 @@ async def test_a_crash_is_an_error_that_may_be_retried(espeak: Espeak) -> None:
     with pytest.raises(AugmentationError, match="ended with status -9") as caught:
         async for _ in espeak.synthesize(LONG):
             for child in speaking():
-                child.kill()
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
     assert caught.value.retryable
     assert speaking() == []
     _, recording = await speak(espeak, "still here")

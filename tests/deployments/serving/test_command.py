@@ -17,7 +17,9 @@ from deployments.serving.server import START_TIMEOUT_S
 PATIENCE_S = 120.0
 ROOT = Path(__file__).parents[3]
 
-BROKEN = """
+AUGMENTATION = """
+import time
+
 from augment_workers.base import Augmentation
 
 class Broken(Augmentation):
@@ -27,7 +29,7 @@ class Broken(Augmentation):
     typical_duration_s = 1.0
 
     def __init__(self) -> None:
-        raise RuntimeError("the licence has expired")
+        STARTS
 
     async def run(self, call):
         yield call.result("")
@@ -54,8 +56,9 @@ def free_port():
 class Served:
     """A running ``infercept serve``, and every process that it has had."""
 
-    def __init__(self, folder):
-        (folder / "broken_augmentation.py").write_text(BROKEN)
+    def __init__(self, folder, starts):
+        module = AUGMENTATION.replace("STARTS", starts)
+        (folder / "broken_augmentation.py").write_text(module)
         config = folder / "app.yaml"
         config.write_text(CONFIG.replace("PORT", str(free_port())))
         self._process = subprocess.Popen(
@@ -101,12 +104,15 @@ class Served:
 
 
 @pytest.fixture
-def served(tmp_path):
-    served = Served(tmp_path)
+def served(tmp_path, request):
+    served = Served(tmp_path, request.param)
     yield served
     served.kill()
 
 
+@pytest.mark.parametrize(
+    "served", ['raise RuntimeError("the licence has expired")'], indirect=True, ids=["fails"]
+)
 def test_an_application_that_does_not_start_is_told_and_nothing_is_left(served):
     started_at_s = time.monotonic()
     output = "".join(served.lines())
@@ -116,12 +122,13 @@ def test_an_application_that_does_not_start_is_told_and_nothing_is_left(served):
     assert time.monotonic() - started_at_s < START_TIMEOUT_S, "it has not waited for that"
 
 
+@pytest.mark.parametrize("served", ["time.sleep(600)"], indirect=True, ids=["never"])
 def test_ctrl_c_stops_all_that_has_started(served):
     for line in served.lines():
         if "waiting for" in line:
             served.press_ctrl_c()
             break
     output = "".join(served.lines())
-    assert served.exit_code() == 0
+    assert served.exit_code() == 0, output
     assert "stopped" in output
     assert "Traceback" not in output
