@@ -294,7 +294,9 @@ class InterceptMixin(Scheduler):
         if self.intercept_policy.requeues:
             session.arrival_time = arrival_s
         self._resumes.add(parked)
-        if copy_beats_recompute(parked, self.intercept_cost, self.iterations, self.block_size):
+        if copy_beats_recompute(
+            parked, self.intercept_cost, self.iterations, len(self.running), self.block_size
+        ):
             assert self.swapper is not None
             self.swapper.bring_back(parked)
             return

@@ -18,8 +18,7 @@ STEP_BLOCKS = 8
 """Fewest blocks that are taken at a time. What stays need not be restored, so no more are taken
 than are needed, but for a few that the requester will need next."""
 HEADROOM_TOKENS = 32
-"""By how much each running request can grow before it needs memory from others. Half of it was
-seen to end in preemptions, as spare blocks are so no more when their owners resume."""
+"""By how much each running request can grow before it needs memory from others."""
 PATIENCE_ITERATIONS = 100
 """How often a request is refused before it may take from those who came after it."""
 
@@ -49,7 +48,6 @@ def reclaiming(allocate_slots: AllocateSlots, pressure: "MemoryPressure") -> All
         pressure.set_headroom(request)
         blocks = allocate_slots(*args, **kwargs)
         while blocks is None and pressure.reclaim_one(request):
-            pressure.set_headroom(request)  # spare blocks may have gone
             blocks = allocate_slots(*args, **kwargs)
         if blocks is not None:
             pressure.forget(request.request_id)
@@ -110,15 +108,16 @@ class MemoryPressure:
         """Leaves the running requests room to grow when a context enters the device.
 
         Without it the newcomer would soon see one of them preempted, and parked contexts pay
-        for it. What the host has too is as good as free. Where nobody is intercepted, vLLM's
-        own watermark does: a batch that is smaller for good costs more than some preemptions.
+        for it. Blocks that the host has too do not count as room: their owners resume, and
+        use them again. Where nobody is intercepted, vLLM's own watermark does: a batch that is
+        smaller for good costs more than some preemptions.
         """
         scheduler = self._scheduler
         self._headroom = 0
         newcomer = requester.status != RequestStatus.RUNNING
         if newcomer and self._somebody_is_away() and self._missing(requester) > 1:
-            growth = cdiv(len(scheduler.running) * HEADROOM_TOKENS, scheduler.block_size)
-            self._headroom = max(growth - scheduler.parked.spare_blocks, 0)
+            growing = len(scheduler.running) * HEADROOM_TOKENS
+            self._headroom = cdiv(growing, scheduler.block_size)
         scheduler.kv_cache_manager.watermark_blocks = max(self._watermark, self._headroom)
 
     def _somebody_is_away(self) -> bool:
