@@ -26,12 +26,11 @@ class ParkTable:
     Attributes:
         yielding_blocks: Device blocks that become free when all parked contexts have given way
             that give way to requests which are not running.
-        spare_blocks: Those that become free when the device has lost all that the host has too.
     """
 
     def __init__(self, yields_below: Callable[[], float] = lambda: float("inf")) -> None:
         self._yields_below = yields_below
-        self._counted: dict[Parked, tuple[int, int]] = {}
+        self._counted: dict[Parked, int] = {}
         self._by_id: dict[str, Parked] = {}
         self._id_of_key: dict[str, str] = {}
         self._new: dict[str, None] = {}
@@ -41,7 +40,6 @@ class ParkTable:
         self._by_worth = WorthOrder()
         self._spare_by_worth = WorthOrder()
         self.yielding_blocks = 0
-        self.spare_blocks = 0
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -79,8 +77,7 @@ class ParkTable:
             self._news.pop(request_id, None)
             self._by_worth.discard(parked)
             self._spare_by_worth.discard(parked)
-            self._count(parked, 0, 0)
-            del self._counted[parked]
+            self.yielding_blocks -= self._counted.pop(parked)
         return parked
 
     def report(
@@ -150,14 +147,9 @@ class ParkTable:
             self._by_worth.push(parked)
         if spare:
             self._spare_by_worth.push(parked)
-        yielding = parked.device_blocks if self.yields(parked) else spare
-        self._count(parked, parked.freed_by(yielding), parked.freed_by(spare))
-
-    def _count(self, parked: Parked, yielding: int, spare: int) -> None:
-        yielding_before, spare_before = self._counted.get(parked, (0, 0))
-        self.yielding_blocks += yielding - yielding_before
-        self.spare_blocks += spare - spare_before
-        self._counted[parked] = (yielding, spare)
+        yielding = parked.freed_by(parked.device_blocks if self.yields(parked) else spare)
+        self.yielding_blocks += yielding - self._counted.get(parked, 0)
+        self._counted[parked] = yielding
 
     def yields(self, parked: Parked) -> bool:
         """Whether all of a context gives way to a request that is not running."""

@@ -1,0 +1,60 @@
+"""Whether what is missing of a context is copied back or computed again."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from intercept_core.policy.cost_model import LinearCostModel
+from intercept_core.scheduler.iterations import Iterations
+from intercept_core.scheduler.parked import Parked
+from intercept_core.scheduler.restore import copy_beats_recompute
+
+COST = LinearCostModel(iteration_s=0.010, token_s=100e-6, block_in_s=20e-6)
+BLOCK_TOKENS = 16  # 1.6 ms to compute
+
+
+@pytest.fixture
+def iterations() -> Iterations:
+    """The latest of 10 ms."""
+    return Iterations(lambda: 0.0)
+
+
+def context(*, blocks: int, device: int, host: int) -> Parked:
+    return Parked(
+        request=SimpleNamespace(request_id="a"),  # type: ignore[arg-type]
+        key="a",
+        since_s=0.0,
+        context_tokens=blocks * BLOCK_TOKENS,
+        blocks=blocks,
+        device_blocks=device,
+        host_slots=list(range(host)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "running", "copies"),
+    [
+        (1, 4, False),  # 5 requests wait for 1.6 ms, or one for 10
+        (1, 6, True),
+        (6, 0, False),  # alone it waits for 9.6 ms, or for 10
+        (7, 0, True),
+    ],
+)
+def test_whatever_makes_all_wait_less(
+    iterations: Iterations, missing: int, running: int, copies: bool
+) -> None:
+    parked = context(blocks=20, device=20 - missing, host=20)
+    assert copy_beats_recompute(parked, COST, iterations, running, BLOCK_TOKENS) is copies
+
+
+def test_a_slow_copy_loses(iterations: Iterations) -> None:
+    slow = LinearCostModel(iteration_s=0.010, token_s=100e-6, block_in_s=40e-3)
+    parked = context(blocks=20, device=0, host=20)
+    assert not copy_beats_recompute(parked, slow, iterations, 8, BLOCK_TOKENS)
+
+
+@pytest.mark.parametrize(("device", "host"), [(20, 0), (20, 20), (10, 9)])
+def test_nothing_to_copy(iterations: Iterations, device: int, host: int) -> None:
+    """All of it is here, or the host lacks a block in between."""
+    parked = context(blocks=20, device=device, host=host)
+    assert not copy_beats_recompute(parked, COST, iterations, 64, BLOCK_TOKENS)
