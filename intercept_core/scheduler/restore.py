@@ -11,7 +11,7 @@ def copy_beats_recompute(
     """Whether the host has what is missing, and a copy makes requests wait less in sum.
 
     For tokens that are computed again all in the batch wait; for a copy only the request
-    itself, an iteration at least.
+    itself, an iteration at least if there is one.
 
     Args:
         parked: The context.
@@ -28,4 +28,4 @@ def copy_beats_recompute(
     iteration_s = cost.forward_s(iterations.query_tokens, context_tokens)
     longer_s = cost.forward_s(iterations.query_tokens + tokens, context_tokens) - iteration_s
     copy_s = cost.copy_s(missing, to_host=False)
-    return longer_s * (running + 1) > max(copy_s, iteration_s)
+    return longer_s * (running + 1) > max(copy_s, iteration_s if running else 0.0)

@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from calls import ENDS, lose_its_caller
 from listed_commands import listed_commands
 
 from augment_workers.alfworld.augmentation import WON, Alfworld, describe
-from augment_workers.alfworld.engine import Engine
+from augment_workers.alfworld.engine import Engine, Episode
 from augment_workers.alfworld.games import read_games
-from augment_workers.alfworld.protocol import Observation
+from augment_workers.alfworld.protocol import Act, Observation, Start
 from augment_workers.alfworld.searcher import Searcher
 from augment_workers.base import AugmentationError
 from augment_workers.registry import RegistryError, check_options
@@ -271,19 +272,31 @@ async def test_cancellation_leaves_no_process(
 
 @pytest.mark.parametrize("end", ENDS)
 async def test_without_a_caller_no_process_is_left(
-    engine: Engine, alfworld: Alfworld, make_call: MakeCall, end: str
+    engine: Engine,
+    alfworld: Alfworld,
+    make_call: MakeCall,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
 ) -> None:
     before = games_of(engine)
+    ask = Episode.ask
+    is_asked = asyncio.Event()
 
-    def stops() -> bool:
-        for pid in games_of(engine) - before:  # else it might have an answer first
-            psutil.Process(pid).send_signal(signal.SIGSTOP)
-        return games_of(engine) > before
+    def signal_games(number: signal.Signals) -> None:
+        for pid in games_of(engine) - before:
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).send_signal(number)
 
+    async def ask_a_stopped_one(episode: Episode, message: Start | Act) -> Observation:
+        await until(lambda: games_of(engine) > before)
+        signal_games(signal.SIGSTOP)  # before it hears anything that it could answer
+        is_asked.set()
+        return await ask(episode, message)
+
+    monkeypatch.setattr(Episode, "ask", ask_a_stopped_one)
     call = make_call(kind="alfworld", arguments={"action": "start"})
-    await lose_its_caller(alfworld, call, end, stops)
-    for pid in games_of(engine) - before:
-        psutil.Process(pid).send_signal(signal.SIGCONT)
+    await lose_its_caller(alfworld, call, end, is_asked.is_set)
+    signal_games(signal.SIGCONT)
     await until(lambda: games_of(engine) <= before)
 
 

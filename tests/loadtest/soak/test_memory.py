@@ -32,11 +32,13 @@ def test_the_role_of_a_line_of_code():
 
 def test_a_child_counts_with_its_own_role():
     child = subprocess.Popen(
-        [sys.executable, "-m", "timeit", "-n", "1", "-r", "1", "input()"],
+        [*[sys.executable, "-m", "timeit", "-n", "1", "-r", "1"], "print('.'); input()"],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     try:
+        assert child.stdout.readline(), "it runs what it is told, so it has its own arguments"
         found = memory_of(psutil.Process(child.pid))
         assert found["timeit"].processes == 1
         assert 0 < found["timeit"].own_bytes <= found["timeit"].rss_bytes
