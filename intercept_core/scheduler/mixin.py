@@ -234,10 +234,11 @@ class InterceptMixin(Scheduler):
         self.device.shrink(parked, keep)
 
     def send_back(self, parked: Parked) -> None:
-        """Takes the device blocks of a context on its way back, which then starts again."""
+        """Takes device blocks of a context on its way back: those that the host has too, or,
+        if it has none yet, its beginning, so that it has to be computed again."""
         assert self.swapper is not None
-        if parked.first_host_block == 0:
-            self.device.shrink(parked, 0)
+        if parked.spare_blocks:
+            self.device.shrink(parked, parked.first_host_block)
             return
         self.swapper.drop(parked)
         self.device.shrink(parked, 0)
@@ -294,16 +295,17 @@ class InterceptMixin(Scheduler):
         if self.intercept_policy.requeues:
             session.arrival_time = arrival_s
         self._resumes.add(parked)
+        beside = 0 if self.intercept_policy.waits_for_copies else len(self.running)
         if copy_beats_recompute(
-            parked, self.intercept_cost, self.iterations, len(self.running), self.block_size
+            parked, self.intercept_cost, self.iterations, beside, self.block_size
         ):
             assert self.swapper is not None
             self.swapper.bring_back(parked)
             return
-        if parked.lost_tokens(self.block_size):
-            self.iterations.recompute(session.request_id, parked.context_tokens)
         if self.swapper is not None:
             self.swapper.drop(parked)
+        if parked.lost_tokens(self.block_size):
+            self.iterations.recompute(session.request_id, parked.context_tokens)
         self.insert_by_arrival(session)
 
     def insert_by_arrival(self, request: Request) -> None:

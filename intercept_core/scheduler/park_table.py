@@ -127,6 +127,8 @@ class ParkTable:
             self._has_turn.discard(request_id)
             if (parked := self._by_id.get(request_id)) is not None:
                 shown[request_id] = parked
+        for parked in shown.values():
+            parked.shown_eta_s = parked.eta_s
         self._turns.extend(id_ for id_ in shown if id_ not in self._has_turn)
         self._has_turn.update(shown)
         return sorted(shown.values(), key=lambda parked: parked.request.arrival_time)
@@ -170,6 +172,8 @@ class ParkTable:
 
 
 def _moved(parked: Parked, eta_s: float | None) -> bool:
-    if eta_s is None or parked.eta_s is None:
-        return eta_s is not parked.eta_s
-    return abs(eta_s - parked.eta_s) > ETA_STEP * (eta_s - parked.since_s)
+    # Since the policy saw it: many small steps are a large one.
+    shown_s = parked.shown_eta_s
+    if eta_s is None or shown_s is None:
+        return eta_s is not shown_s
+    return abs(eta_s - shown_s) > ETA_STEP * (eta_s - parked.since_s)

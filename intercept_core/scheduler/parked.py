@@ -28,6 +28,7 @@ class Parked:
         disposition: What was decided last.
         worth: See :attr:`~intercept_core.policy.types.Decisions.worth`.
         eta_s: Expected time of the result (the scheduler's clock); None when unknown.
+        shown_eta_s: What it was when the policy was asked last.
         argument_chars: Length of the call's arguments; None until reported.
         declared_s: The duration that the augmentation declares as typical.
         returns_s: The true time of the result, which only experiments tell.
@@ -54,6 +55,7 @@ class Parked:
     disposition: Disposition = Disposition.PRESERVE
     worth: float = float("-inf")
     eta_s: float | None = None
+    shown_eta_s: float | None = None
     argument_chars: int | None = None
     declared_s: float | None = None
     returns_s: float | None = None

@@ -38,15 +38,14 @@ def reclaiming(allocate_slots: AllocateSlots, pressure: "MemoryPressure") -> All
         **kwargs: Any,
     ) -> Any:
         args = (request, num_new_tokens, num_new_computed_tokens, new_computed_blocks)
-        if request.status == RequestStatus.RUNNING:
-            # What follows is about newcomers, and about blocks that have to be taken.
-            if (blocks := allocate_slots(*args, **kwargs)) is not None:
-                return blocks
-        elif pressure.must_wait(request):
+        running = request.status == RequestStatus.RUNNING
+        if running and (blocks := allocate_slots(*args, **kwargs)) is not None:
+            return blocks  # nothing has to be taken, and there is nobody to be forgotten
+        if not running and pressure.must_wait(request):
             return None
         pressure.found = new_computed_blocks
         pressure.set_headroom(request)
-        blocks = allocate_slots(*args, **kwargs)
+        blocks = None if running else allocate_slots(*args, **kwargs)
         while blocks is None and pressure.reclaim_one(request):
             blocks = allocate_slots(*args, **kwargs)
         if blocks is not None:
@@ -113,12 +112,12 @@ class MemoryPressure:
         smaller for good costs more than some preemptions.
         """
         scheduler = self._scheduler
-        self._headroom = 0
         newcomer = requester.status != RequestStatus.RUNNING
+        self._headroom = self._watermark if newcomer else 0
         if newcomer and self._somebody_is_away() and self._missing(requester) > 1:
-            growing = len(scheduler.running) * HEADROOM_TOKENS
-            self._headroom = cdiv(growing, scheduler.block_size)
-        scheduler.kv_cache_manager.watermark_blocks = max(self._watermark, self._headroom)
+            growth = self._blocks(len(scheduler.running) * HEADROOM_TOKENS)
+            self._headroom = max(self._headroom, growth)
+        scheduler.kv_cache_manager.watermark_blocks = self._headroom
 
     def _somebody_is_away(self) -> bool:
         swapper = self._scheduler.swapper
@@ -145,7 +144,8 @@ class MemoryPressure:
         elif not urgent and not self._is_impatient(requester):
             return False
         elif returning := self._returning_behind(requester):
-            scheduler.send_back(returning[-1])
+            without_loss = [parked for parked in returning if parked.spare_blocks]
+            scheduler.send_back((without_loss or returning)[-1])
         elif holders := self._holders_behind(requester):
             self._cut_holder(max(holders, key=scheduler.place), step)
         else:
@@ -170,10 +170,13 @@ class MemoryPressure:
 
     def _missing(self, requester: Request) -> int:
         """Free blocks that ``requester`` takes until it is whole."""
+        held = self._scheduler.device.held(requester)
+        return self._blocks(requester.num_tokens) - held - self._shared()
+
+    def _blocks(self, tokens: int) -> int:
         scheduler = self._scheduler
         groups = len(scheduler.kv_cache_config.kv_cache_groups)
-        blocks = cdiv(requester.num_tokens, scheduler.block_size) * groups
-        return blocks - scheduler.device.held(requester) - self._shared()
+        return cdiv(tokens, scheduler.block_size) * groups
 
     def _shared(self) -> int:
         """Blocks of the prefix that others hold, too, so that they take no room."""

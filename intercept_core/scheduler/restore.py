@@ -6,7 +6,7 @@ from intercept_core.scheduler.parked import Parked
 
 
 def copy_beats_recompute(
-    parked: Parked, cost: CostModel, iterations: Iterations, running: int, block_tokens: int
+    parked: Parked, cost: CostModel, iterations: Iterations, beside: int, block_tokens: int
 ) -> bool:
     """Whether the host has what is missing, and a copy makes requests wait less in sum.
 
@@ -17,15 +17,16 @@ def copy_beats_recompute(
         parked: The context.
         cost: What iterations and copies take.
         iterations: The latest iteration.
-        running: Requests that run beside it.
+        beside: Requests that run, and go on while it is copied.
         block_tokens: Tokens of a block.
     """
     missing = parked.blocks - parked.device_blocks
     if not missing or parked.first_host_block > parked.device_blocks:
         return False
-    tokens = missing * block_tokens
+    end = min(parked.context_tokens, parked.blocks * block_tokens)
+    tokens = end - parked.device_blocks * block_tokens
     context_tokens = iterations.context_tokens
     iteration_s = cost.forward_s(iterations.query_tokens, context_tokens)
     longer_s = cost.forward_s(iterations.query_tokens + tokens, context_tokens) - iteration_s
     copy_s = cost.copy_s(missing, to_host=False)
-    return longer_s * (running + 1) > max(copy_s, iteration_s if running else 0.0)
+    return longer_s * (beside + 1) > max(copy_s, iteration_s if beside else 0.0)

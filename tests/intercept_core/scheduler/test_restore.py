@@ -19,12 +19,12 @@ def iterations() -> Iterations:
     return Iterations(lambda: 0.0)
 
 
-def context(*, blocks: int, device: int, host: int) -> Parked:
+def context(*, blocks: int, device: int, host: int, last_tokens: int = BLOCK_TOKENS) -> Parked:
     return Parked(
         request=SimpleNamespace(request_id="a"),  # type: ignore[arg-type]
         key="a",
         since_s=0.0,
-        context_tokens=blocks * BLOCK_TOKENS,
+        context_tokens=(blocks - 1) * BLOCK_TOKENS + last_tokens,
         blocks=blocks,
         device_blocks=device,
         host_slots=list(range(host)),
@@ -32,7 +32,7 @@ def context(*, blocks: int, device: int, host: int) -> Parked:
 
 
 @pytest.mark.parametrize(
-    ("missing", "running", "copies"),
+    ("missing", "beside", "copies"),
     [
         (1, 4, False),  # 5 requests wait for 1.6 ms, or one for 10
         (1, 6, True),
@@ -40,10 +40,16 @@ def context(*, blocks: int, device: int, host: int) -> Parked:
     ],
 )
 def test_whatever_makes_all_wait_less(
-    iterations: Iterations, missing: int, running: int, copies: bool
+    iterations: Iterations, missing: int, beside: int, copies: bool
 ) -> None:
     parked = context(blocks=20, device=20 - missing, host=20)
-    assert copy_beats_recompute(parked, COST, iterations, running, BLOCK_TOKENS) is copies
+    assert copy_beats_recompute(parked, COST, iterations, beside, BLOCK_TOKENS) is copies
+
+
+def test_a_block_that_is_not_full_costs_its_tokens(iterations: Iterations) -> None:
+    parked = context(blocks=20, device=19, host=20, last_tokens=2)  # 0.2 ms to compute
+    assert not copy_beats_recompute(parked, COST, iterations, 40, BLOCK_TOKENS)
+    assert copy_beats_recompute(parked, COST, iterations, 60, BLOCK_TOKENS)
 
 
 def test_a_slow_copy_loses(iterations: Iterations) -> None:
