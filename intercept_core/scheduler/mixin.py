@@ -234,15 +234,10 @@ class InterceptMixin(Scheduler):
         self.device.shrink(parked, keep)
 
     def send_back(self, parked: Parked) -> None:
-        """Takes device blocks of a context on its way back: those that the host has too, or,
-        if it has none yet, its beginning, so that it has to be computed again."""
+        """Takes device blocks of a context on its way back, which starts again without any."""
         assert self.swapper is not None
-        if parked.spare_blocks:
-            self.device.shrink(parked, parked.first_host_block)
-            return
-        self.swapper.drop(parked)
-        self.device.shrink(parked, 0)
-        self.insert_by_arrival(parked.request)
+        if not self.swapper.send_back(parked):
+            self.insert_by_arrival(parked.request)
 
     # -- resume ------------------------------------------------------------------------
 

@@ -281,6 +281,20 @@ class Swapper:
             started += count
         return started
 
+    def send_back(self, parked: Parked) -> bool:
+        """Takes device blocks of a context on its way back: those that the host has too or, if
+        there are none, its beginning, which nobody else has.
+
+        Returns:
+            Whether it is still on its way; if not, all of it has to be computed again.
+        """
+        if parked.spare_blocks:
+            self._device.shrink(parked, parked.first_host_block)
+            return True
+        self.drop(parked)
+        self._device.shrink(parked, 0)
+        return False
+
     # -- letting go --------------------------------------------------------------------
 
     def drop(self, parked: Parked) -> None:

@@ -106,6 +106,15 @@ def test_an_expectation_that_hardly_moves_is_no_news() -> None:
         assert entry.eta_s == eta_s
 
 
+def test_an_expectation_that_moves_in_small_steps_is_news_in_the_end() -> None:
+    table = seen_table(40)
+    news = []
+    for step in range(1, 10):
+        table.report("key-30", eta_s=10.0 * 1.04**step)
+        news.append("30" in shown_ids(table))
+    assert news == [True, False, False, True, False, False, True, False, False]
+
+
 def test_what_is_learned_of_a_call_is_news() -> None:
     table = seen_table(40)
     table.report("key-30", kind="chatbot")

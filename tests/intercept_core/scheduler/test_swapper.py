@@ -138,3 +138,31 @@ def test_one_that_found_no_memory_keeps_its_turn_while_there_is_no_budget(
     assert asked == [("waiting", 4 * BLOCK_TOKENS)]
     assert swapper.copy_in(HOST_BLOCKS, lambda *_: True) == HOST_BLOCKS
     assert swapper.refused is None
+
+
+def returning(swapper: Swapper, *, device_blocks: int) -> Parked:
+    """The device has the first two blocks, the host the last two; then some are back."""
+    parked = context("a", worth=1.0)
+    swapper.apply([parked])
+    swapper.copy_out(2)
+    swapper.collect()
+    assert (parked.device_blocks, len(parked.host_slots)) == (2, 2)
+    swapper.bring_back(parked)
+    parked.device_blocks = device_blocks
+    return parked
+
+
+def test_a_context_on_its_way_back_keeps_what_the_host_lacks(swapper: Swapper) -> None:
+    parked = returning(swapper, device_blocks=3)
+    assert swapper.send_back(parked)
+    assert parked.device_blocks == 2
+    assert swapper.returning == [parked]
+    assert len(parked.host_slots) == 2
+
+
+def test_without_anything_back_it_loses_all(swapper: Swapper) -> None:
+    parked = returning(swapper, device_blocks=2)
+    assert not swapper.send_back(parked)
+    assert parked.device_blocks == 0
+    assert swapper.returning == []
+    assert swapper.pool.free == HOST_BLOCKS
