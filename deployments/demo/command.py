@@ -180,7 +180,7 @@ def converse(
                 human.hear(event.told)
         view.end_line()
         conversation.improvised = human.improvises
-        _fetch_files(conversation, str(client.base_url))
+        _fetch_files(conversation, client)
     except (openai.OpenAIError, httpx.HTTPError, ValueError) as error:
         view.end_line()
         conversation.error = str(error)
@@ -191,10 +191,10 @@ def converse(
     return conversation
 
 
-def _fetch_files(conversation: Conversation, url: str) -> None:
+def _fetch_files(conversation: Conversation, client: openai.OpenAI) -> None:
     for told in conversation.interceptions.values():
         for artifact in told.get("artifacts", ()):
-            file = fetch(url, artifact)
+            file = fetch(str(client.base_url), artifact, client.auth_headers)
             print(f"   | {file.url}  {file.description}", flush=True)
             conversation.files.append(file)
 

@@ -27,22 +27,39 @@ STREAM = [
 ]
 """What a server says that calls a tool once."""
 
+IMAGE = b"12345"
+DRAWN = (
+    '"id":"call","kind":"image","arguments":{"prompt":"a cat"},"context_tokens":30,"artifacts":'
+    '[{"name":"a.png","url":"/v1/artifacts/a.png","content_type":"image/png","size_bytes":5}]'
+)
+DRAWING = [
+    f'{{{CHUNK},{EMPTY},"interception":{{{DRAWN},"state":"succeeded","seconds":0.25}}}}',
+    f'{{{CHUNK},"choices":[{{"index":0,"delta":{{"content":"Your image: a.png"}}}}]}}',
+    "[DONE]",
+]
+"""What a server says whose tool makes a file."""
+
 
 class FakeServer(BaseHTTPRequestHandler):
     status = 200
+    stream = STREAM
 
     def do_GET(self):
-        self._send("application/json", '{"object":"list","data":[{"id":"m"}]}')
+        if self.path == "/v1/artifacts/a.png":
+            self._send("image/png", IMAGE)
+            return
+        self._send("application/json", b'{"object":"list","data":[{"id":"m"}]}')
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._send("text/event-stream", "".join(f"data: {line}\n\n" for line in STREAM))
+        lines = "".join(f"data: {line}\n\n" for line in self.stream)
+        self._send("text/event-stream", lines.encode())
 
-    def _send(self, content_type, text):
+    def _send(self, content_type, content):
         self.send_response(200 if self.command == "GET" else self.status)
         self.send_header("Content-Type", content_type)
         self.end_headers()
-        self.wfile.write(text.encode())
+        self.wfile.write(content)
 
     def log_message(self, *args):
         pass
@@ -62,6 +79,10 @@ class GuardedServer(FakeServer):
         if not known:
             self.send_error(401)
         return known
+
+
+class GuardedDrawingServer(GuardedServer):
+    stream = DRAWING
 
 
 @pytest.fixture
@@ -85,6 +106,14 @@ def test_a_key_is_sent_to_a_server_that_wants_one(start, capsys):
     assert run_demo(url, QUESTIONS[:1]) == exit_codes.NO_SERVER
     question = Question("calculator", "What is 6*7?", "42")
     assert run_demo(url, [question], api_key="secret") == 0
+
+
+def test_a_file_is_fetched_with_the_key(start, capsys):
+    question = Question("image", "Draw a cat.", "image", makes_file=True)
+    assert run_demo(start(GuardedDrawingServer), [question], api_key="secret") == 0
+    out = capsys.readouterr().out
+    assert "/v1/artifacts/a.png  image/png, 5 bytes" in out
+    assert out.split()[-3:] == ["1", "of", "1"]
 
 
 def test_it_prints_conversations_and_a_table(start, capsys):
