@@ -92,7 +92,7 @@ def demo_command(
             return run_demo(found, types=types, api_key=api_key)
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
-    except (DeployFileError, EndpointTakenError, StartError) as error:
+    except (DeployFileError, EndpointTakenError, StartError, ConnectionError) as error:
         print(f"infercept: {error}", file=sys.stderr)
         return exit_codes.FAILED
 

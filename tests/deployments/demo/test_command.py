@@ -1,10 +1,12 @@
+import socket
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from deployments import exit_codes
-from deployments.demo.command import Conversation, print_table, run_demo
+from deployments.demo.command import Conversation, demo_command, print_table, run_demo
 from deployments.demo.files import File
 from deployments.demo.questions import QUESTIONS, Question
 from deployments.models.dialogues import TOOLS
@@ -85,6 +87,16 @@ class GuardedDrawingServer(GuardedServer):
     stream = DRAWING
 
 
+def config_at(folder, port):
+    """A file that would be served at ``port``."""
+    config = folder / "app.yaml"
+    config.write_text(
+        f"http_options: {{host: 127.0.0.1, port: {port}}}\n"
+        "applications: [{import_path: 'deployments.builder:build', args: {model: a-model}}]\n"
+    )
+    return config
+
+
 @pytest.fixture
 def start():
     servers = []
@@ -159,6 +171,20 @@ def test_an_error_of_the_server_is_told(start, capsys):
 def test_no_server(capsys):
     assert run_demo("http://127.0.0.1:9", QUESTIONS[:1]) == exit_codes.NO_SERVER
     assert "no server answers at http://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_ray_that_does_not_start_is_told(tmp_path, monkeypatch, capsys):
+    @contextmanager
+    def too_busy(metrics_port):
+        raise ConnectionError("Ray did not start on this machine")
+        yield
+
+    monkeypatch.setattr("deployments.serving.server.local_ray", too_busy)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        config = config_at(tmp_path, probe.getsockname()[1])
+    assert demo_command(None, config) == exit_codes.FAILED
+    assert "infercept: Ray did not start on this machine" in capsys.readouterr().err
 
 
 def test_there_are_several_questions_of_every_kind():
