@@ -118,10 +118,13 @@ def _some_server(config: Path) -> Iterator[str]:
 
 
 def _answers(url: str) -> bool:
+    """Whether a server is there, be it one that asks for a key."""
     try:
-        return httpx.get(f"{url}/v1/models", timeout=5.0).is_success
+        status = httpx.get(f"{url}/v1/models", timeout=5.0).status_code
     except httpx.HTTPError:
         return False
+    # Whoever asks it with the wrong key, or none, is told of the key, not of a taken port.
+    return status in (httpx.codes.OK, httpx.codes.UNAUTHORIZED)
 
 
 def run_demo(
@@ -141,6 +144,12 @@ def run_demo(
     with client:
         try:
             model = client.models.list().data[0].id
+        except openai.AuthenticationError:
+            print(
+                f"infercept: the server at {url} wants an API key: set INFERCEPT_API_KEY",
+                file=sys.stderr,
+            )
+            return exit_codes.NO_SERVER
         except openai.OpenAIError as error:
             print(f"infercept: no server answers at {url}: {error}", file=sys.stderr)
             return exit_codes.NO_SERVER

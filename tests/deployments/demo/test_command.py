@@ -116,6 +116,7 @@ def start():
 def test_a_key_is_sent_to_a_server_that_wants_one(start, capsys):
     url = start(GuardedServer)
     assert run_demo(url, QUESTIONS[:1]) == exit_codes.NO_SERVER
+    assert "wants an API key: set INFERCEPT_API_KEY" in capsys.readouterr().err
     question = Question("calculator", "What is 6*7?", "42")
     assert run_demo(url, [question], api_key="secret") == 0
 
@@ -171,6 +172,14 @@ def test_an_error_of_the_server_is_told(start, capsys):
 def test_no_server(capsys):
     assert run_demo("http://127.0.0.1:9", QUESTIONS[:1]) == exit_codes.NO_SERVER
     assert "no server answers at http://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_running_server_is_asked_although_it_wants_a_key(start, tmp_path, capsys):
+    config = config_at(tmp_path, int(start(GuardedServer).rpartition(":")[2]))
+    assert demo_command(None, config, types=False, api_key="secret") == 0
+    assert "asking the server at http://127.0.0.1:" in capsys.readouterr().out
+    assert demo_command(None, config, types=False) == exit_codes.NO_SERVER
+    assert "wants an API key: set INFERCEPT_API_KEY" in capsys.readouterr().err
 
 
 def test_a_ray_that_does_not_start_is_told(tmp_path, monkeypatch, capsys):
