@@ -92,7 +92,7 @@ def demo_command(
             return run_demo(found, types=types, api_key=api_key)
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
-    except (DeployFileError, EndpointTakenError, StartError) as error:
+    except (DeployFileError, EndpointTakenError, StartError, ConnectionError) as error:
         print(f"infercept: {error}", file=sys.stderr)
         return exit_codes.FAILED
 
@@ -118,10 +118,13 @@ def _some_server(config: Path) -> Iterator[str]:
 
 
 def _answers(url: str) -> bool:
+    """Whether a server is there, be it one that asks for a key."""
     try:
-        return httpx.get(f"{url}/v1/models", timeout=5.0).is_success
+        status = httpx.get(f"{url}/v1/models", timeout=5.0).status_code
     except httpx.HTTPError:
         return False
+    # Whoever asks it with the wrong key, or none, is told of the key, not of a taken port.
+    return status in (httpx.codes.OK, httpx.codes.UNAUTHORIZED)
 
 
 def run_demo(
@@ -141,6 +144,12 @@ def run_demo(
     with client:
         try:
             model = client.models.list().data[0].id
+        except openai.AuthenticationError:
+            print(
+                f"infercept: the server at {url} wants an API key: set INFERCEPT_API_KEY",
+                file=sys.stderr,
+            )
+            return exit_codes.NO_SERVER
         except openai.OpenAIError as error:
             print(f"infercept: no server answers at {url}: {error}", file=sys.stderr)
             return exit_codes.NO_SERVER
@@ -180,7 +189,7 @@ def converse(
                 human.hear(event.told)
         view.end_line()
         conversation.improvised = human.improvises
-        _fetch_files(conversation, str(client.base_url))
+        _fetch_files(conversation, client)
     except (openai.OpenAIError, httpx.HTTPError, ValueError) as error:
         view.end_line()
         conversation.error = str(error)
@@ -191,10 +200,10 @@ def converse(
     return conversation
 
 
-def _fetch_files(conversation: Conversation, url: str) -> None:
+def _fetch_files(conversation: Conversation, client: openai.OpenAI) -> None:
     for told in conversation.interceptions.values():
         for artifact in told.get("artifacts", ()):
-            file = fetch(url, artifact)
+            file = fetch(str(client.base_url), artifact, client.auth_headers)
             print(f"   | {file.url}  {file.description}", flush=True)
             conversation.files.append(file)
 

@@ -26,15 +26,25 @@ class File:
     url: str
 
 
-def fetch(server_url: str, artifact: Mapping[str, Any]) -> File:
+def fetch(
+    server_url: str, artifact: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> File:
     """Gets an artifact by the URL in its interception.
+
+    Args:
+        server_url: Where relative URLs begin.
+        artifact: What the interception said of it.
+        headers: Sent to the server, and to nobody else: the API key is among them.
 
     Raises:
         httpx.HTTPError: when the server does not give it out.
         ValueError: when it is not what the interception said.
     """
-    url = httpx.URL(f"{server_url.rstrip('/')}/").join(artifact["url"])
-    response = httpx.get(url, timeout=FETCH_TIMEOUT_S).raise_for_status()
+    server = httpx.URL(f"{server_url.rstrip('/')}/")
+    url = server.join(artifact["url"])
+    own = headers if _origin(url) == _origin(server) else None
+    # No redirects are followed, so what is sent stays at that origin.
+    response = httpx.get(url, timeout=FETCH_TIMEOUT_S, headers=own).raise_for_status()
     content_type = response.headers["content-type"]
     told = (artifact["content_type"], artifact["size_bytes"])
     if (content_type, len(response.content)) != told:
@@ -46,6 +56,10 @@ def fetch(server_url: str, artifact: Mapping[str, Any]) -> File:
         f"{content_type}, {len(response.content)} bytes{_duration(response.content)}",
         str(url),
     )
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _duration(content: bytes) -> str:

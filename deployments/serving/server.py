@@ -47,6 +47,7 @@ def running_server(
 
     Raises:
         EndpointTakenError: before anything has started.
+        ConnectionError: if Ray does not start.
         StartError: if an application does not come up.
     """
     endpoint.check_free()

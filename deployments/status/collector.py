@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ray import serve
@@ -45,6 +46,8 @@ class StatusCollector:
         self._handle = handle
         self._controller = controller
         self._timeout_s = timeout_s
+        # A controller that hangs holds this thread, and none that others wait for.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="controller")
 
     @classmethod
     def here(cls, config: ServeConfig) -> "StatusCollector":
@@ -69,9 +72,10 @@ class StatusCollector:
         )
 
     async def _deployments(self) -> list[DeploymentStatus]:
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout_s):
-                found = await asyncio.to_thread(self._controller)
+                found = await loop.run_in_executor(self._thread, self._controller)
         except Exception as error:
             logger.warning("no status of the deployments: %r", error)
             return []

@@ -77,7 +77,7 @@ def soak(arguments: argparse.Namespace, progress: Progress) -> Record:
         sampler.rests_within(REST_S)
         rest = sampler.look()
     requests, failures = counted(folder / "load" / "load_stats.csv")
-    return Record(fresh, samples, rest, requests, failures)
+    return Record(fresh, samples, rest, requests, failures, sampler.skipped)
 
 
 def parser() -> argparse.ArgumentParser:

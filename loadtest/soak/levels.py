@@ -14,6 +14,10 @@ RESTING = frozenset({"free", "cached"})
 TIMEOUT_S = 30.0
 
 
+class SilentEngineError(RuntimeError):
+    """An engine did not say what it holds, as one that is busy for some seconds does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Levels:
     """Requests and blocks, of all engines together.
@@ -39,10 +43,12 @@ class Levels:
         """Those that ``status`` tells.
 
         Raises:
-            RuntimeError: if an engine did not tell.
+            SilentEngineError: if an engine did not tell.
         """
         if status.silent:
-            raise RuntimeError(f"{status.silent} of the engines did not say what they hold")
+            raise SilentEngineError(
+                f"{status.silent} of the engines did not say what they hold"
+            )
         device: Counter[str] = Counter()
         host: Counter[str] = Counter()
         for engine in status.engines:
@@ -79,7 +85,7 @@ def levels_at(url: str) -> Levels:
 
     Raises:
         httpx.HTTPError: if it does not answer.
-        RuntimeError: if one of its engines does not.
+        SilentEngineError: if one of its engines does not.
     """
     with httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
         questions = client.get("/v1/interceptions").raise_for_status().json()["data"]

@@ -56,6 +56,11 @@ def page(record: Record, setting: Setting) -> str:
         "so that the columns add up.",
         _memory_table(record),
     ]
+    if record.skipped:
+        parts.append(
+            f"{record.skipped} more samples are missing: an engine was too busy to say what "
+            "it held."
+        )
     return "\n\n".join(parts) + "\n"
 
 

@@ -42,6 +42,7 @@ class Record:
         rest: After all requests had ended, or when nobody would wait any longer.
         requests: How many were sent in the load that is measured.
         failures: How many of them failed.
+        skipped: Samples that are missing because an engine was too busy to answer.
     """
 
     fresh: Sample
@@ -49,6 +50,7 @@ class Record:
     rest: Sample
     requests: int
     failures: int
+    skipped: int = 0
 
     @property
     def growth_mib_per_minute(self) -> float:

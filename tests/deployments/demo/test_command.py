@@ -1,10 +1,12 @@
+import socket
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from deployments import exit_codes
-from deployments.demo.command import Conversation, print_table, run_demo
+from deployments.demo.command import Conversation, demo_command, print_table, run_demo
 from deployments.demo.files import File
 from deployments.demo.questions import QUESTIONS, Question
 from deployments.models.dialogues import TOOLS
@@ -27,22 +29,39 @@ STREAM = [
 ]
 """What a server says that calls a tool once."""
 
+IMAGE = b"12345"
+DRAWN = (
+    '"id":"call","kind":"image","arguments":{"prompt":"a cat"},"context_tokens":30,"artifacts":'
+    '[{"name":"a.png","url":"/v1/artifacts/a.png","content_type":"image/png","size_bytes":5}]'
+)
+DRAWING = [
+    f'{{{CHUNK},{EMPTY},"interception":{{{DRAWN},"state":"succeeded","seconds":0.25}}}}',
+    f'{{{CHUNK},"choices":[{{"index":0,"delta":{{"content":"Your image: a.png"}}}}]}}',
+    "[DONE]",
+]
+"""What a server says whose tool makes a file."""
+
 
 class FakeServer(BaseHTTPRequestHandler):
     status = 200
+    stream = STREAM
 
     def do_GET(self):
-        self._send("application/json", '{"object":"list","data":[{"id":"m"}]}')
+        if self.path == "/v1/artifacts/a.png":
+            self._send("image/png", IMAGE)
+            return
+        self._send("application/json", b'{"object":"list","data":[{"id":"m"}]}')
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._send("text/event-stream", "".join(f"data: {line}\n\n" for line in STREAM))
+        lines = "".join(f"data: {line}\n\n" for line in self.stream)
+        self._send("text/event-stream", lines.encode())
 
-    def _send(self, content_type, text):
+    def _send(self, content_type, content):
         self.send_response(200 if self.command == "GET" else self.status)
         self.send_header("Content-Type", content_type)
         self.end_headers()
-        self.wfile.write(text.encode())
+        self.wfile.write(content)
 
     def log_message(self, *args):
         pass
@@ -64,6 +83,20 @@ class GuardedServer(FakeServer):
         return known
 
 
+class GuardedDrawingServer(GuardedServer):
+    stream = DRAWING
+
+
+def config_at(folder, port):
+    """A file that would be served at ``port``."""
+    config = folder / "app.yaml"
+    config.write_text(
+        f"http_options: {{host: 127.0.0.1, port: {port}}}\n"
+        "applications: [{import_path: 'deployments.builder:build', args: {model: a-model}}]\n"
+    )
+    return config
+
+
 @pytest.fixture
 def start():
     servers = []
@@ -83,8 +116,17 @@ def start():
 def test_a_key_is_sent_to_a_server_that_wants_one(start, capsys):
     url = start(GuardedServer)
     assert run_demo(url, QUESTIONS[:1]) == exit_codes.NO_SERVER
+    assert "wants an API key: set INFERCEPT_API_KEY" in capsys.readouterr().err
     question = Question("calculator", "What is 6*7?", "42")
     assert run_demo(url, [question], api_key="secret") == 0
+
+
+def test_a_file_is_fetched_with_the_key(start, capsys):
+    question = Question("image", "Draw a cat.", "image", makes_file=True)
+    assert run_demo(start(GuardedDrawingServer), [question], api_key="secret") == 0
+    out = capsys.readouterr().out
+    assert "/v1/artifacts/a.png  image/png, 5 bytes" in out
+    assert out.split()[-3:] == ["1", "of", "1"]
 
 
 def test_it_prints_conversations_and_a_table(start, capsys):
@@ -130,6 +172,28 @@ def test_an_error_of_the_server_is_told(start, capsys):
 def test_no_server(capsys):
     assert run_demo("http://127.0.0.1:9", QUESTIONS[:1]) == exit_codes.NO_SERVER
     assert "no server answers at http://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_running_server_is_asked_although_it_wants_a_key(start, tmp_path, capsys):
+    config = config_at(tmp_path, int(start(GuardedServer).rpartition(":")[2]))
+    assert demo_command(None, config, types=False, api_key="secret") == 0
+    assert "asking the server at http://127.0.0.1:" in capsys.readouterr().out
+    assert demo_command(None, config, types=False) == exit_codes.NO_SERVER
+    assert "wants an API key: set INFERCEPT_API_KEY" in capsys.readouterr().err
+
+
+def test_a_ray_that_does_not_start_is_told(tmp_path, monkeypatch, capsys):
+    @contextmanager
+    def too_busy(metrics_port):
+        raise ConnectionError("Ray did not start on this machine")
+        yield
+
+    monkeypatch.setattr("deployments.serving.server.local_ray", too_busy)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        config = config_at(tmp_path, probe.getsockname()[1])
+    assert demo_command(None, config) == exit_codes.FAILED
+    assert "infercept: Ray did not start on this machine" in capsys.readouterr().err
 
 
 def test_there_are_several_questions_of_every_kind():

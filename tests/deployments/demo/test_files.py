@@ -5,6 +5,7 @@ import threading
 import wave
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -25,7 +26,11 @@ FILES = {"/v1/artifacts/a.png": ("image/png", b"12345"), "/b.wav": ("audio/wav",
 
 
 class FileServer(BaseHTTPRequestHandler):
+    keys: ClassVar[list[str | None]] = []
+    """What came as a key with each request."""
+
     def do_GET(self) -> None:
+        self.keys.append(self.headers["Authorization"])
         if self.path not in FILES:
             self.send_error(404)
             return
@@ -62,6 +67,16 @@ def test_a_recording_has_a_duration(url: str) -> None:
     size_bytes = len(FILES["/b.wav"][1])
     file = fetch(f"{url}/v1", told(f"{url}/b.wav", "audio/wav", size_bytes))
     assert file.description == f"audio/wav, {size_bytes} bytes, 1.5 s"
+
+
+def test_the_key_goes_to_the_server_and_to_no_other_origin(url: str) -> None:
+    headers = {"Authorization": "Bearer secret"}
+    # The last two are the same machine by another name, and another port of it.
+    servers = (url, f"{url}/v1", url.replace("127.0.0.1", "localhost"), "http://127.0.0.1:9")
+    FileServer.keys.clear()
+    for server in servers:
+        fetch(server, told(f"{url}/v1/artifacts/a.png", "image/png", 5), headers)
+    assert FileServer.keys == ["Bearer secret", "Bearer secret", None, None]
 
 
 def test_another_file_than_was_told_is_an_error(url: str) -> None:

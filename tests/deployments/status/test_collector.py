@@ -1,5 +1,8 @@
 """What one replica gathers from all, some of which may be dead, slow or unknown."""
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 from ray.serve.schema import (
@@ -90,6 +93,20 @@ async def test_a_controller_that_does_not_answer_leaves_the_engines(engine):
     status = await collector(Handle(engine()), broken).collect()
     assert status.deployments == []
     assert len(status.engines) == 1
+
+
+async def test_a_controller_that_hangs_leaves_the_threads_of_others_alone(engine):
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    let_go = threading.Event()
+    hangs = collector(Handle(engine()), lambda: let_go.wait(60.0) and SERVE, timeout_s=0.1)
+    try:
+        async with asyncio.timeout(10.0):
+            for _ in range(2):
+                status = await hangs.collect()
+                assert (len(status.engines), status.deployments) == (1, [])
+            assert await asyncio.to_thread(lambda: "free") == "free"
+    finally:
+        let_go.set()
 
 
 def test_deployments_come_with_their_replicas_by_state():

@@ -1,7 +1,7 @@
 import pytest
 
 from deployments.status.report import EngineStatus, ParkedKind, ServerStatus
-from loadtest.soak.levels import Levels
+from loadtest.soak.levels import Levels, SilentEngineError
 
 
 def engine(name, *, running, parked, device, host):
@@ -56,7 +56,7 @@ def test_levels_are_summed_over_engines():
 
 
 def test_an_engine_that_does_not_tell_is_not_taken_for_one_at_rest():
-    with pytest.raises(RuntimeError, match="1 of the engines did not say"):
+    with pytest.raises(SilentEngineError, match="1 of the engines did not say"):
         Levels.of(status(silent=1))
 
 

@@ -80,3 +80,5 @@ def test_the_page_has_the_figures():
     assert "| device blocks cached | 90 | 90 | 90 | 90 |" in text
     assert "| engine (1) | 400.0 | 500.0 | 500.8 | 501.8 | 502.5 | 500.0 |" in text
     assert "Not passed: 3 of 60" in page(record(failures=3), setting)
+    assert "samples are missing" not in text
+    assert "2 more samples are missing" in page(record(skipped=2), setting)
