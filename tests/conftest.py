@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ENGINE_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
@@ -29,6 +30,14 @@ RAY_ENVIRONMENT = {
     # Metrics after a second, not ten.
     "RAY_metrics_report_interval_ms": "1000",
 }
+
+
+# How long an example takes, or is made, says more of the machine than of the code; and what
+# fails once is to fail again.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 def free_port() -> int:

@@ -126,7 +126,7 @@ async def test_what_others_write_counts(tmp_path):
     files=st.lists(st.tuples(st.integers(0, 30), st.integers(8, 500)), min_size=1, max_size=40),
     max_bytes=st.integers(500, 2000),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_limit_holds_and_the_latest_is_there(tmp_path_factory, files, max_bytes):
     folder = tmp_path_factory.mktemp("limit")
     store = store_at(folder, max_bytes=max_bytes)
@@ -142,7 +142,7 @@ def test_the_limit_holds_and_the_latest_is_there(tmp_path_factory, files, max_by
 
 
 @given(name=st.text(max_size=30) | st.from_regex(r"[./a-z]{0,9}-[0-9a-f]{10}\.\w{1,5}"))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_name_leads_out_of_the_store(tmp_path_factory, name):
     store = store_at(tmp_path_factory.getbasetemp())
     with pytest.raises(UnknownArtifactError):

@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import pytest
 from calls import make_call
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from augment_workers.base import AugmentationError
@@ -160,11 +160,11 @@ def test_commas(expression: str, value: str) -> None:
     ],
 )
 def test_refuses(expression: str, reason: str) -> None:
-    started_s = time.perf_counter()
+    started_s = time.thread_time()
     with pytest.raises(AugmentationError, match=reason):
         evaluate(expression)
-    # The bound is a millisecond; the slack is for a busy machine, not for hangs.
-    assert time.perf_counter() - started_s < 0.5
+    # The bound is a millisecond; the slack is for a slow machine, not for hangs.
+    assert time.thread_time() - started_s < 0.5
 
 
 def test_long_sums_work() -> None:
@@ -187,7 +187,6 @@ def _expressions(draw: st.DrawFn, depth: int = 3) -> tuple[str, Fraction]:
             return f"({left}*{right})", left_value * right_value
 
 
-@settings(deadline=None)
 @given(_expressions())
 def test_agrees_with_exact_fractions(case: tuple[str, Fraction]) -> None:
     expression, value = case
@@ -195,13 +194,11 @@ def test_agrees_with_exact_fractions(case: tuple[str, Fraction]) -> None:
     assert difference == "0"
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**15), min_size=1, max_size=5))
 def test_thousands_commas_change_nothing_outside_functions(numbers: list[int]) -> None:
     assert evaluate("+".join(f"{number:,}" for number in numbers)) == str(sum(numbers))
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="0123456789.,+-*/%()^ esqrtlogcdmahfi", max_size=40))
 def test_any_text_gives_a_number_or_an_error(text: str) -> None:
     try:

@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import threading
+import time
 
 import calls
 import pytest
@@ -36,6 +37,7 @@ class Watched(Diffusion):
         super().__init__(settings)
         self.batches = []
         self.steps = 0
+        self.pause_s = 0.0
         self.abandoned = threading.Event()
 
     def draw(self, prompts, on_step):
@@ -43,6 +45,7 @@ class Watched(Diffusion):
 
         def count(fraction, eta_s):
             self.steps += 1
+            time.sleep(self.pause_s)
             return on_step(fraction, eta_s)
 
         try:
@@ -141,6 +144,7 @@ async def test_calls_that_come_together_are_drawn_together(image, model):
 @pytest.mark.parametrize("end", ENDS)
 async def test_the_loop_stops_when_its_calls_are_gone(store, end):
     model = Watched(DiffusionSettings(steps=900))
+    model.pause_s = 0.05  # on however fast a machine, it is not done before the deadline
     image = Image(store, load=lambda _: model)
     await lose_its_caller(image, call("a red circle"), end, lambda: model.steps)
     assert await asyncio.to_thread(model.abandoned.wait, PATIENCE_S)

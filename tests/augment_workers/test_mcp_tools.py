@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import calls
 import psutil
 import pytest
 import pytest_asyncio
-from calls import ENDS, lose_its_caller, make_call
+from calls import ENDS, lose_its_caller, make_call, until
 from live_server import live_server
 from mcp_app import make_server
 
@@ -61,7 +62,7 @@ async def by_command(journal: Journal) -> AsyncIterator[McpTools]:
     made = stdio(journal)
     yield made
     await made.close()
-    assert not servers(), "no process is left"
+    await until(lambda: not servers())  # no process is left
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +94,19 @@ def tools(request: pytest.FixtureRequest) -> McpTools:
 
 def servers() -> list[psutil.Process]:
     """The processes of the program that run."""
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if str(PROGRAM) in process.cmdline()
-    ]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if str(PROGRAM) in process.cmdline():
+                found.append(process)
+    return found
+
+
+async def the_server() -> psutil.Process:
+    """The process of the program, once it is the only one."""
+    await until(lambda: len(servers()) == 1)
+    (server,) = servers()
+    return server
 
 
 def call(kind: str, **arguments: Any) -> Call:
@@ -195,13 +204,13 @@ async def test_a_server_that_dies_is_started_again_by_the_next_call(
     by_command: McpTools,
 ) -> None:
     assert await result_of(by_command, "add", a=2, b=2) == "4"
-    (first,) = servers()
+    first = await the_server()
     first.kill()
     async with asyncio.timeout(PATIENCE_S):
         while by_command._link is None or not by_command._link.is_over:
             await asyncio.sleep(0.01)
     assert await result_of(by_command, "add", a=2, b=2) == "4", "no call is lost"
-    (second,) = servers()
+    second = await the_server()
     assert second.pid != first.pid
     waiting = asyncio.create_task(failure_of(by_command, "count", steps=1000, step_s=0.05))
     failed = await failure_of(by_command, "die")

@@ -11,6 +11,7 @@ from augment_workers.base import AugmentationError
 from augment_workers.corpus import Corpus, Page
 from augment_workers.text_index import TextIndex, build, open_corpus
 
+PATIENCE_S = 30.0
 PAGES = (
     Page("China", ("a nation in Asia.", "Kind of: Asian country.")),
     Page("china", ("porcelain made in China.",)),
@@ -69,7 +70,8 @@ async def test_similar_shares_words(index: TextIndex) -> None:
 
 @given(query=st.text(max_size=30))
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=20,
 )
 async def test_no_query_is_syntax(index: TextIndex, query: str) -> None:
     for text in (query, f'{query}" OR title:"', f"NEAR({query}*", f"paris AND {query}"):
@@ -107,7 +109,7 @@ class Counted(Corpus):
     def iter_articles(self) -> Iterator[Page]:
         self.reads += 1
         if self._barrier is not None:
-            self._barrier.wait(10)
+            self._barrier.wait(PATIENCE_S)
         yield from PAGES
 
 
@@ -134,7 +136,7 @@ async def test_builders_at_the_same_time_do_not_meet(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(2 * PATIENCE_S)
     assert [corpus.reads for corpus in corpora] == [1, 1]
     for index in opened:
         assert await index.find("Paris") == PAGES[3]

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from calls import ENDS, events_of, lose_its_caller, make_call
+from calls import ENDS, events_of, lose_its_caller, make_call, until
 
 from augment_workers.base import AugmentationError
 from augment_workers.corpus import Page
@@ -182,14 +182,14 @@ async def test_lag_of_the_databases_is_waited_for(
     assert client.sleeps == [2.0]
 
 
-async def test_silence_times_out(server: FakeWikipedia) -> None:
-    client = Client(server, timeout_s=0.05, attempts=2)
+async def test_silence_times_out(server: FakeWikipedia, client: Client) -> None:
+    hasty = Client(server, timeout_s=0.5, attempts=2)
     server.first = [None, None]
     with pytest.raises(AugmentationError, match="does not answer: ReadTimeout"):
-        await client.wikipedia.find("Grace Hopper")
-    assert len(server.requests) == 2
+        await hasty.wikipedia.find("Grace Hopper")
+    await until(lambda: len(server.requests) == 2)
+    await hasty.wikipedia.close()
     assert await client.wikipedia.find("Grace Hopper") is not None
-    await client.wikipedia.close()
 
 
 @pytest.mark.parametrize("end", ENDS)

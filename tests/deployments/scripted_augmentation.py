@@ -1,6 +1,7 @@
 """An augmentation that does what its arguments say; replicas of the tests import it."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -10,7 +11,7 @@ from augment_workers.base import Augmentation
 
 
 class Scripted(Augmentation):
-    """Works ``seconds`` in small steps and notes in a journal how each call ended."""
+    """Works ``seconds``, or until a file is there, and notes in a journal how calls ended."""
 
     kind = "scripted"
     description = "For tests."
@@ -19,7 +20,7 @@ class Scripted(Augmentation):
         "properties": {
             "seconds": {"type": "number"},
             "die_in_attempt": {"type": "integer"},
-            "ignore_cancellation": {"type": "boolean"},
+            "ignore_cancellation_until": {"type": "string"},
         },
         "additionalProperties": False,
     }
@@ -37,7 +38,9 @@ class Scripted(Augmentation):
             os.kill(os.getpid(), signal.SIGKILL)
         try:
             yield call.progress(fraction=0.5, eta_s=arguments.get("seconds", 0.0))
-            await self._work(call)
+            if file := arguments.get("ignore_cancellation_until"):
+                await self._ignore_cancellation_until(Path(file))
+            await asyncio.sleep(arguments.get("seconds", 0.0))
         except asyncio.CancelledError:
             self._note("cancelled", call)
             raise
@@ -48,15 +51,10 @@ class Scripted(Augmentation):
         with self._journal.open("a") as journal:
             journal.write("closed\n")
 
-    async def _work(self, call):
-        loop = asyncio.get_running_loop()
-        end = loop.time() + call.arguments.get("seconds", 0.0)
-        while loop.time() < end:
-            try:
-                await asyncio.sleep(end - loop.time())
-            except asyncio.CancelledError:
-                if not call.arguments.get("ignore_cancellation"):
-                    raise
+    async def _ignore_cancellation_until(self, file):
+        while not file.exists():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.02)
 
     def _note(self, what, call):
         with self._journal.open("a") as journal:

@@ -54,7 +54,7 @@ def test_a_chat_that_waits_in_between(client, script, http):
             said.append(chunk.choices[0].delta.content or "")
         elif told["state"] == "running":
             asked.append(told["arguments"]["message"])
-            (listed,) = waiting(http)
+            (listed,) = wait_for_questions(http, 1)
             assert listed["id"] == told["id"]
             assert listed["arguments"] == told["arguments"]
             reply = {"Tea or coffee?": "Tea, please.", "Sugar?": "No!"}[asked[-1]]
@@ -63,7 +63,7 @@ def test_a_chat_that_waits_in_between(client, script, http):
             said.append("|")
     assert asked == ["Tea or coffee?", "Sugar?"]
     assert "".join(said) == "Well. |And: |Fine."
-    assert waiting(http) == []
+    wait_for_questions(http, 0)
 
 
 def test_a_client_without_streaming_finds_its_question_in_the_list(client, script, http):
@@ -110,7 +110,7 @@ def test_nobody_answers_in_time(client, script, http):
     assert response.choices[0].message.content == "Never mind."
     (told,) = response.interceptions
     assert told["error"] == "deadline: chatbot did not answer within 0.2 s"
-    assert waiting(http) == []
+    wait_for_questions(http, 0)
     assert answer(http, told["id"], "Tea").status_code == 404
 
 

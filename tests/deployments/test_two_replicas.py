@@ -19,7 +19,7 @@ from two_replicas import MODEL, PATIENCE_S, REPLICA, Client, Load, long_text
 from tests.conftest import free_port
 
 START_TIMEOUT_S = 300.0
-AT_ONCE_S = 10.0
+AT_ONCE_S = 60.0
 """Within which a broken request must have its error; a hanging one would take for ever."""
 
 BLOCKS = 128
@@ -195,7 +195,9 @@ async def test_a_killed_engine_is_replaced(server, client):
 
 async def test_a_killed_replica_is_replaced(server, client):
     replica, _ = server.processes("ray::ServeReplica:two:LLMReplica")
-    (engine,) = (one for one in replica.children() if "EngineCore" in " ".join(one.cmdline()))
+    (engine,) = (
+        one for one in server.processes("VLLM::EngineCore") if one.ppid() == replica.pid
+    )
     await killed(client, replica)
     _, alive = psutil.wait_procs([engine], timeout=PATIENCE_S)
     assert alive == [], "an engine without its replica would take a core and memory"

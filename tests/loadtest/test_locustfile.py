@@ -170,7 +170,7 @@ def test_the_shape_changes_the_number_of_users(folder):
 
 def test_the_options_of_the_documentation_exist():
     command = [sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE), "--help"]
-    locusts = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    locusts = subprocess.run(command, capture_output=True, text=True, check=True, timeout=150)
     custom = LocustParser()
     add_options(custom)
     ours = (

@@ -15,8 +15,11 @@ from loadtest.augmentations.scripted_calls import SCRIPT
 
 MAX_MODEL_LEN = 256
 
-PARK_DEADLINE_S = 3.0
-"""Ten times the deadline of calls, so that only the test that waits for it sees it."""
+PARK_DEADLINE_S = 15.0
+"""More than a call takes that is answered, on however busy a machine."""
+
+HANGS_S = 0.3
+"""Deadline of calls that are to miss it."""
 
 DIALECT = DialectConfig(result_prefix="[", result_suffix="]")
 
@@ -57,7 +60,7 @@ class Runner:
         self.llm.channels["test"] = self.channel
         extra_args = {
             SCRIPT: script,
-            "augmentations": ["tool", "other", "strict"],
+            "augmentations": ["tool", "other", "strict", "hasty"],
             "intercept_channel": "test",
         }
         outputs = []

@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 
-STOP_TIMEOUT_S = 10.0
+PATIENCE_S = 30.0
 
 
 class _Server(uvicorn.Server):
@@ -44,9 +44,9 @@ def live_server(
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
-            assert server.listens.wait(STOP_TIMEOUT_S)
+            assert server.listens.wait(PATIENCE_S)
             yield int(listening.getsockname()[1])
         finally:
             server.should_exit = True
-            thread.join(STOP_TIMEOUT_S)
+            thread.join(PATIENCE_S)
     assert not thread.is_alive()

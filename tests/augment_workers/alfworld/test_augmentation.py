@@ -69,8 +69,15 @@ def games_of(engine: Engine) -> set[int]:
     return {child.pid for child in psutil.Process(engine.pid).children()}
 
 
+def signal_all(pids: set[int], number: signal.Signals) -> None:
+    """Signals those that still live."""
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).send_signal(number)
+
+
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not done():
             await asyncio.sleep(0.01)
 
@@ -254,8 +261,7 @@ async def test_cancellation_leaves_no_process(
     player = Player(alfworld, make_call)
     if action != "start":
         await player.do("start")
-        for pid in games_of(engine) - before:
-            psutil.Process(pid).send_signal(signal.SIGSTOP)
+        signal_all(games_of(engine) - before, signal.SIGSTOP)
     work = asyncio.ensure_future(player.do(action))
     await asyncio.sleep(0)  # Now it waits for the game.
     await until(lambda: len(games_of(engine) - before) == 1)
@@ -263,8 +269,7 @@ async def test_cancellation_leaves_no_process(
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
-    for pid in pids:
-        psutil.Process(pid).send_signal(signal.SIGCONT)
+    signal_all(pids, signal.SIGCONT)
     await until(lambda: games_of(engine) <= before)
     with pytest.raises(AugmentationError, match="No game is under way"):
         await player.do("look")
@@ -282,21 +287,17 @@ async def test_without_a_caller_no_process_is_left(
     ask = Episode.ask
     is_asked = asyncio.Event()
 
-    def signal_games(number: signal.Signals) -> None:
-        for pid in games_of(engine) - before:
-            with suppress(psutil.NoSuchProcess):
-                psutil.Process(pid).send_signal(number)
-
     async def ask_a_stopped_one(episode: Episode, message: Start | Act) -> Observation:
-        await until(lambda: games_of(engine) > before)
-        signal_games(signal.SIGSTOP)  # before it hears anything that it could answer
+        await until(lambda: bool(games_of(engine) - before))
+        # before it hears anything that it could answer
+        signal_all(games_of(engine) - before, signal.SIGSTOP)
         is_asked.set()
         return await ask(episode, message)
 
     monkeypatch.setattr(Episode, "ask", ask_a_stopped_one)
     call = make_call(kind="alfworld", arguments={"action": "start"})
     await lose_its_caller(alfworld, call, end, is_asked.is_set)
-    signal_games(signal.SIGCONT)
+    signal_all(games_of(engine) - before, signal.SIGCONT)
     await until(lambda: games_of(engine) <= before)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from deployments.api.disconnect import DisconnectOnCancel
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 SCOPE = {"type": "http"}
 
 

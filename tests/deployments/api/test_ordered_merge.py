@@ -5,7 +5,7 @@ import pytest
 from deployments.api.ordered_merge import ordered_merge
 from intercept_core.engine.interception import Interception, InterceptionChannel
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 
 
 def event(name, state="running"):

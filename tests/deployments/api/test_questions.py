@@ -55,7 +55,8 @@ def questions(human):
 
 @pytest.fixture
 async def bus(human):
-    route = Route(transport=ServeTransport({"human": human}), timeout_s=PATIENCE_S, lease_s=2.0)
+    transport = ServeTransport({"human": human})
+    route = Route(transport=transport, timeout_s=PATIENCE_S, lease_s=PATIENCE_S)
     bus = InterceptBus({"human": route})
     yield bus
     await bus.close()
@@ -137,7 +138,7 @@ async def test_a_worker_that_hangs_hides_its_own_questions_alone(bus, human):
     stopped, hidden = next((pid, ids) for pid, ids in holders.items() if ids)
     os.kill(stopped, signal.SIGSTOP)
     try:
-        found = await Questions({"human": human}, timeout_s=1.0).waiting()
+        found = await Questions({"human": human}, timeout_s=15.0).waiting()
     finally:
         os.kill(stopped, signal.SIGCONT)
     assert {one.call_id for one in found} == set(calls) - set(hidden)

@@ -4,7 +4,7 @@ import pytest
 
 from deployments.replica.engine_watch import EngineWatch
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 
 
 class Replica:

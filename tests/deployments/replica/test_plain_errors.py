@@ -18,4 +18,4 @@ def test_an_error_of_vllm_leaves_as_a_plain_one():
 
 def test_who_deploys_does_not_import_vllm():
     code = "import sys, deployments.builder; sys.exit('vllm' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=150).returncode == 0

@@ -10,7 +10,7 @@ from deployments.routing.hint import RouteHint
 from deployments.routing.load import ReplicaLoad
 from deployments.routing.session_router import SessionRouter
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 DEPLOYMENT = DeploymentID(name="LLMReplica", app_name="app")
 
 

@@ -67,7 +67,7 @@ async def play(call, steps):
     scripts=st.lists(st.tuples(STEPS, STEPS), min_size=1, max_size=4),
     close_after_s=st.sampled_from([None, 0.0, 0.2, 5.0]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_interleaving_gives_exactly_one_outcome(run_virtual, scripts, close_after_s):
     async def main():
         async def handler(call):

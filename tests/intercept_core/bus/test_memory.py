@@ -6,6 +6,8 @@ import pytest
 from intercept_core.bus.memory import InMemoryTransport
 from intercept_core.bus.messages import Cancellation, Failed, Result
 
+PATIENCE_S = 30.0
+
 
 def make_call(kind="echo", call_id="c1"):
     return calls.make_call(call_id=call_id, kind=kind, arguments={"text": "hi"})
@@ -73,7 +75,7 @@ async def test_cancellation_message_stops_the_handler_and_reports_it():
     handler = Endless()
     transport = InMemoryTransport({"echo": handler})
     reader = asyncio.create_task(collect(transport.submit(make_call())))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await handler.started.wait()
         await transport.cancel("echo", Cancellation(worker="here", call_id="other"))
         assert not handler.cancelled.is_set()
@@ -122,7 +124,7 @@ async def test_cancelling_the_reader_cancels_the_handler():
     reader = asyncio.create_task(
         collect(InMemoryTransport({"echo": handler}).submit(make_call()))
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await handler.started.wait()
         reader.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -134,7 +136,7 @@ async def test_close_ends_what_is_running():
     handler = Endless()
     transport = InMemoryTransport({"echo": handler})
     reader = asyncio.create_task(collect(transport.submit(make_call())))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await handler.started.wait()
         await transport.close()
         await transport.close()

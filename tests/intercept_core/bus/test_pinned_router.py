@@ -12,7 +12,7 @@ from ray.serve.request_router import PendingRequest, ReplicaID
 from intercept_core.bus.messages import Renewal
 from intercept_core.bus.pinned_router import PinnedRouter
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 DEPLOYMENT = DeploymentID(name="tool", app_name="app")
 
 

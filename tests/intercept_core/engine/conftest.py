@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
-from engine_runner import DIALECT, MAX_MODEL_LEN, PARK_DEADLINE_S, Runner
+from engine_runner import DIALECT, HANGS_S, MAX_MODEL_LEN, PARK_DEADLINE_S, Runner
 from random_llama import write_random_llama
 from scripted_tools import ScriptedTools
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -43,11 +43,13 @@ def tools() -> ScriptedTools:
 @pytest_asyncio.fixture(loop_scope="session")
 async def run(llm: InterceptLLM, tools: ScriptedTools) -> AsyncIterator[Runner]:
     """Runs scripted requests; afterwards nothing may be parked and no block missing."""
-    transport = InMemoryTransport(dict.fromkeys((*tools.KINDS, "strict", "short"), tools.run))
-    route = Route(transport=transport, timeout_s=0.3, lease_s=10.0)
+    kinds = (*tools.KINDS, "strict", "short", "hasty")
+    transport = InMemoryTransport(dict.fromkeys(kinds, tools.run))
+    route = Route(transport=transport, timeout_s=60.0, lease_s=60.0)
     strict = replace(route, ends_on_timeout=True)
     routes = dict.fromkeys(tools.KINDS, route) | {"strict": strict}
     routes["short"] = replace(route, result_limit_tokens=5)
+    routes["hasty"] = replace(route, timeout_s=HANGS_S)
     bus = InterceptBus(routes, grace_s=0.0)
     llm.attach(bus, DIALECT)
     before = await llm.snapshot()

@@ -45,7 +45,7 @@ fragments = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=fragments)
 def test_no_text_becomes_a_tag(plain: PlainText, tokenizer: Any, text: str) -> None:
     ids = set(tokenizer.convert_tokens_to_ids(TAGS))

@@ -1,7 +1,7 @@
 """What each estimator says of the time that is left, and when it says nothing."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from policy_facts import context
 
@@ -99,7 +99,6 @@ def test_a_new_duration_counts_at_once() -> None:
     assert estimator.remaining_s(context(), 100.0) == pytest.approx(2.0)
 
 
-@settings(derandomize=True)
 @given(st.lists(durations, min_size=LEAST_HISTORY, max_size=2 * HISTORY), durations, durations)
 def test_survival_is_the_conditional_mean(
     seen: list[float], waited_s: float, later_s: float
@@ -167,7 +166,6 @@ ESTIMATORS = [
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
-@settings(derandomize=True)
 @given(
     now_s=durations,
     parked_s=durations,

@@ -100,7 +100,7 @@ def test_hiccups_do_not_spoil_the_fit() -> None:
     assert_close(model, TRUTH, 0.15)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(st.integers(1, 4096), st.integers(0, 10**6), st.floats(1e-6, 1e3)),
@@ -134,7 +134,7 @@ def test_the_saturation_point_is_given_or_where_a_fixed_time_is_doubled() -> Non
     assert LearnedCostModel(TRUTH).saturation_tokens in (82, 83)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0, 10), min_size=3, max_size=3), st.integers())
 def test_a_fit_finds_exact_coefficients(truth: list[float], seed: int) -> None:
     rng = random.Random(seed)  # not hypothesis's, whose rows may all be the same

@@ -275,9 +275,7 @@ MOVES = st.lists(
 
 @settings(
     max_examples=12,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(moves=MOVES, discard=st.booleans())
 def test_no_order_of_events_loses_a_block_or_a_request(

@@ -67,8 +67,6 @@ def walk(kind: Kind, seed: int, steps: int = WALK_STEPS) -> RandomWalk:
 @pytest.mark.timeout(3600)
 @settings(
     max_examples=max(STEPS // WALK_STEPS, 1),
-    deadline=None,
-    derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from delayed_copies import FakeDelayedCopies
 from fickle import Fickle
+from fixed_costs import FixedCosts
 from in_process_engine import InProcessEngine
 from players import play
 from script import ScriptedTurn, random_ids
@@ -39,6 +40,7 @@ def make_engine(
             },
         },
     )
+    engine.scheduler.intercept_cost = FixedCosts()
     assert engine.scheduler.swapper is not None
     assert engine.scheduler.swapper.pool.size == host_blocks
     assert bytes_per_block(engine.scheduler.kv_cache_config) == BLOCK_BYTES

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vllm import SamplingParams
 from vllm.v1.request import Request
@@ -92,7 +92,6 @@ def test_outdated_entries_do_not_pile_up(pushes: int) -> None:
 steps = st.lists(st.tuples(st.integers(0, 5), st.none() | st.floats(-9, 9)), max_size=300)
 
 
-@settings(derandomize=True)
 @given(steps)
 def test_it_agrees_with_looking_at_all(changes: list[tuple[int, float | None]]) -> None:
     order = WorthOrder()

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vllm.v1.kv_cache_interface import (
     FullAttentionSpec,
@@ -59,7 +59,6 @@ def test_giving_back_what_was_not_taken_is_a_bug() -> None:
         pool.give_back([block])
 
 
-@settings(derandomize=True)
 @given(st.lists(st.integers(0, 9), max_size=40))
 def test_free_and_taken_are_all_there_are(draws: list[int]) -> None:
     pool = HostPool(10)

@@ -1,7 +1,7 @@
 """The search brackets the largest rate that a machine keeps up with."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from intercept_core.policy.cost_model import LinearCostModel
@@ -21,7 +21,6 @@ from loadtest.workloads.six_kinds import six_kinds
 HARDWARE = Hardware(cost=LinearCostModel(), device_blocks=60, host_blocks=60)
 
 
-@settings(derandomize=True)
 @given(
     limit=st.floats(2 * LEAST_RATE_PER_S, MOST_RATE_PER_S / 2),
     precision=st.floats(0.01, 1.0),
@@ -44,7 +43,6 @@ def test_the_bracket_holds_the_limit_and_is_narrow(
     assert len(tried) < 40
 
 
-@settings(derandomize=True)
 @given(limit=st.floats(2 * LEAST_RATE_PER_S, MOST_RATE_PER_S / 2))
 def test_an_earlier_answer_is_confirmed_by_two_rates(limit: float) -> None:
     tried: list[float] = []
