@@ -6,6 +6,7 @@ policy decide about their contexts, and puts them back where their arrival says.
 override names the upstream behaviour that it changes.
 """
 
+import itertools
 import logging
 import time
 from collections.abc import Iterable
@@ -101,7 +102,7 @@ class InterceptMixin(Scheduler):
         self._ended_sessions = EndedSessions()
         self._text_triggers = TextTriggers(self.vllm_config.model_config)
         self._early_inputs = EarlyInputs()
-        self._most_scheduled_tokens = self.max_num_scheduled_tokens
+        self._most_scheduled_tokens: int = self.max_num_scheduled_tokens
         self.kv_cache_manager.allocate_slots = reclaiming(
             self.kv_cache_manager.allocate_slots, self._pressure
         )
@@ -120,24 +121,29 @@ class InterceptMixin(Scheduler):
         self._copies.start()
         if self.policy is SchedulingPolicy.FCFS:
             self.running.sort(key=lambda request: request.arrival_time)
-        self.max_num_scheduled_tokens = self._scheduled_tokens_limit()
+        self._pace_recomputation()
         output = super().schedule(*args, **kwargs)
         for parked in self._resumes.scheduled(output, self.clock()):
             self.iterations.recompute(parked.request_id, parked.context_tokens)
         self.iterations.scheduled(output, self.requests)
         return output
 
-    def _scheduled_tokens_limit(self) -> int:
-        decoding = len(self.running)
-        if not (self.iterations.recomputing and decoding) or self.intercept_policy.requeues:
-            return self._most_scheduled_tokens
-        limit = tokens_at_pace(
-            decoding,
-            self.iterations.context_tokens,
-            self.intercept_cost,
-            self._recompute_slowdown,
-        )
-        return min(limit, self._most_scheduled_tokens)
+    def _pace_recomputation(self) -> None:
+        self.max_num_scheduled_tokens = self._most_scheduled_tokens
+        if not self.iterations.recomputing or self.intercept_policy.requeues:
+            return
+        # Those that compute again come last and get what is left, as vLLM's budget is one for
+        # all. Prompts and results are not held back: whoever lacks nothing is counted in full.
+        self.running.sort(key=self.iterations.computes_again)
+        others = itertools.chain(self.running, self.kv_holding_waiting)
+        if beside := self.iterations.new_tokens(others):
+            limit = tokens_at_pace(
+                beside,
+                self.iterations.context_tokens,
+                self.intercept_cost,
+                self._recompute_slowdown,
+            )
+            self.max_num_scheduled_tokens = min(limit, self._most_scheduled_tokens)
 
     def update_from_output(
         self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from vllm.v1.core.sched.output import SchedulerOutput
 
 from intercept_core.policy.cost_model import LinearCostModel
+from intercept_core.scheduler import InterceptScheduler
 from intercept_core.scheduler.pace import FULL_SHARE, tokens_at_pace
 from loadtest.simulator.hardware import Hardware
 from loadtest.simulator.simulation import Simulation
@@ -49,30 +50,71 @@ def test_recomputation_always_goes_on(
     assert tokens_at_pace(decoding, context_tokens, COST, slowdown) > decoding
 
 
-def test_a_context_that_the_host_has_too_is_computed_again_at_the_same_pace() -> None:
-    """Copies back are so slow here that nobody wants them."""
+def iterations_with_recompute(*others: Conversation) -> list[dict[str, int]]:
+    """Scheduled tokens by request, from when the context of conversation 0, of 1,000 tokens, is
+    computed again: the host has it too, but copies back are so slow that nobody wants them."""
     cost = replace(COST, block_out_s=1e-6, block_in_s=10.0)
     machine = Hardware(cost=cost, device_blocks=400, host_blocks=400)
-    call = Interception(kind="human", seconds=2.0, return_tokens=10)
-    segments = (Segment(output_tokens=5, interception=call), Segment(output_tokens=5))
-    workload = [
-        Conversation(0, "human", 0.0, 1000, segments),
-        Conversation(1, "other", 0.0, 10, (Segment(output_tokens=500),)),
-    ]
+    workload = [talk(0, 0.0, prompt_tokens=1000, output_tokens=5, away_s=2.0), *others]
     simulation = Simulation(machine, "budgeted_swap", workload, prefix_caching=False, etas=None)
     scheduler = simulation.engine.scheduler
+    assert isinstance(scheduler, InterceptScheduler)
     schedule = scheduler.schedule
-    counts: list[int] = []
+    found: list[dict[str, int]] = []
 
-    def counted() -> SchedulerOutput:
+    def noted() -> SchedulerOutput:
         output = schedule()
-        if simulation.engine.now_s > 2.0:  # all but the recomputation is over
-            counts.append(output.total_num_scheduled_tokens)
+        if simulation.engine.now_s > 2.0:
+            found.append(dict(output.num_scheduled_tokens))
         return output
 
-    scheduler.schedule = counted  # type: ignore[method-assign]
+    scheduler.schedule = noted  # type: ignore[method-assign]
     outcome = simulation.run()
     assert outcome.telemetry["blocks_swapped_out"] > 50
     assert outcome.telemetry["blocks_swapped_in"] == 0
     assert outcome.recomputed_tokens > 900
-    assert max(counts) == COST.saturation_tokens
+    first = next(number for number, counts in enumerate(found) if "0" in counts)
+    return found[first:]
+
+
+def talk(
+    number: int,
+    arrival_s: float,
+    *,
+    prompt_tokens: int,
+    output_tokens: int,
+    away_s: float,
+    return_tokens: int = 10,
+) -> Conversation:
+    call = Interception(kind="human", seconds=away_s, return_tokens=return_tokens)
+    first = Segment(output_tokens=output_tokens, interception=call)
+    return Conversation(
+        number, "human", arrival_s, prompt_tokens, (first, Segment(output_tokens=5))
+    )
+
+
+def speaker(number: int, arrival_s: float) -> Conversation:
+    return Conversation(number, "other", arrival_s, 10, (Segment(output_tokens=500),))
+
+
+def test_a_context_that_the_host_has_too_is_computed_again_at_the_same_pace() -> None:
+    found = iterations_with_recompute(speaker(1, 0.0))
+    assert max(sum(counts.values()) for counts in found) == COST.saturation_tokens
+
+
+def test_who_decodes_goes_on_beside_an_earlier_one_that_computes_again() -> None:
+    found = iterations_with_recompute(*(speaker(n, 0.001 * n) for n in range(1, 9)))
+    recomputing = [counts for counts in found if counts.get("0", 0) > 1]
+    assert len(recomputing) > 5
+    assert all(len(counts) == 9 for counts in recomputing)
+
+
+def test_a_result_is_not_held_back_by_one_that_computes_again() -> None:
+    # It comes back while the other is at it, before its own context has left the device, with
+    # more than the saturation point leaves.
+    back = talk(2, 0.5, prompt_tokens=500, output_tokens=152, away_s=0.0, return_tokens=200)
+    found = iterations_with_recompute(speaker(1, 0.001), back)
+    first = next(number for number, counts in enumerate(found) if counts.get("2", 0) > 1)
+    assert found[first]["0"] > 1
+    taken_up = [counts["2"] for counts in found[first : first + 2]]
+    assert sum(taken_up) >= 201  # with the call's last token
