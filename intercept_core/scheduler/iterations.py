@@ -1,6 +1,6 @@
 """How long iterations take, and how much of them goes into computing again."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from vllm.v1.core.sched.output import SchedulerOutput
@@ -55,6 +55,13 @@ class Iterations:
             - request.num_computed_tokens
             for request in requests
             if not self.computes_again(request)
+        )
+
+    def missing_tokens(self, requests: Mapping[str, Request]) -> int:
+        """How many tokens are to be computed again."""
+        return sum(
+            known - requests[request_id].num_computed_tokens
+            for request_id, known in self._recomputed_until.items()
         )
 
     def recompute(self, request_id: str, context_tokens: int) -> None:

@@ -132,18 +132,19 @@ class InterceptMixin(Scheduler):
         self.max_num_scheduled_tokens = self._most_scheduled_tokens
         if not self.iterations.recomputing or self.intercept_policy.requeues:
             return
-        # Those that compute again come last and get what is left, as vLLM's budget is one for
-        # all. Prompts and results are not held back: whoever lacks nothing is counted in full.
-        self.running.sort(key=self.iterations.computes_again)
+        # Prompts and results are not held back: whoever lacks nothing is counted in full.
         others = itertools.chain(self.running, self.kv_holding_waiting)
-        if beside := self.iterations.new_tokens(others):
-            limit = tokens_at_pace(
-                beside,
-                self.iterations.context_tokens,
-                self.intercept_cost,
-                self._recompute_slowdown,
-            )
+        beside = self.iterations.new_tokens(others)
+        if not beside:
+            return
+        context_tokens = self.iterations.context_tokens
+        limit = tokens_at_pace(
+            beside, context_tokens, self.intercept_cost, self._recompute_slowdown
+        )
+        if self.iterations.missing_tokens(self.requests) > limit - beside:
             self.max_num_scheduled_tokens = min(limit, self._most_scheduled_tokens)
+            # vLLM's budget is one for all: who computes again gets what the others leave.
+            self.running.sort(key=self.iterations.computes_again)
 
     def update_from_output(
         self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput

@@ -97,3 +97,18 @@ def test_it_works_without_an_observer() -> None:
     bench.now_s = 2.0
     bench.iterations.ended(output, None)
     assert bench.iterations.total_s == 2.0
+
+
+def test_what_is_new_and_what_is_missing() -> None:
+    bench = Bench()
+    bench.iterations.recompute("a", 30)
+    bench.end(bench.schedule(a=20, b=20), 1.0)
+    for request_id, request in bench.requests.items():
+        request.request_id = request_id
+        request.num_tokens_with_spec = 50
+        request.num_output_placeholders = 1
+    assert bench.iterations.missing_tokens(bench.requests) == 10
+    assert bench.iterations.new_tokens(bench.requests.values()) == 31
+    bench.end(bench.schedule(a=10), 1.0)
+    assert bench.iterations.missing_tokens(bench.requests) == 0
+    assert bench.iterations.new_tokens(bench.requests.values()) == 31 + 21
