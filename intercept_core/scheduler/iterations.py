@@ -1,6 +1,6 @@
 """How long iterations take, and how much of them goes into computing again."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 from vllm.v1.core.sched.output import SchedulerOutput
@@ -43,26 +43,10 @@ class Iterations:
         """Whether some request computes again what it had."""
         return bool(self._recomputed_until)
 
-    def computes_again(self, request: Request) -> bool:
-        """Whether ``request`` lacks a part of what it had."""
-        return request.request_id in self._recomputed_until
-
-    def new_tokens(self, requests: Iterable[Request]) -> int:
-        """How many tokens those of ``requests`` have still to compute that lack nothing."""
-        return sum(
-            request.num_tokens_with_spec
-            + request.num_output_placeholders
-            - request.num_computed_tokens
-            for request in requests
-            if not self.computes_again(request)
-        )
-
-    def missing_tokens(self, requests: Mapping[str, Request]) -> int:
-        """How many tokens are to be computed again."""
-        return sum(
-            known - requests[request_id].num_computed_tokens
-            for request_id, known in self._recomputed_until.items()
-        )
+    def tokens_before(self, request: Request) -> int:
+        """How many tokens of its context a request has had before that lacks some of them; 0
+        for any other."""
+        return self._recomputed_until.get(request.request_id, 0)
 
     def recompute(self, request_id: str, context_tokens: int) -> None:
         """Notes that ``request_id`` has had ``context_tokens`` before, and may lack some."""

@@ -6,7 +6,6 @@ policy decide about their contexts, and puts them back where their arrival says.
 override names the upstream behaviour that it changes.
 """
 
-import itertools
 import logging
 import time
 from collections.abc import Iterable
@@ -37,7 +36,7 @@ from intercept_core.scheduler.interception_log import InterceptionLog
 from intercept_core.scheduler.iterations import Iterations
 from intercept_core.scheduler.limits import Limits
 from intercept_core.scheduler.mark import SessionMark
-from intercept_core.scheduler.pace import tokens_at_pace
+from intercept_core.scheduler.pace import RecomputePace
 from intercept_core.scheduler.park_table import ParkTable
 from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.pressure import MemoryPressure, reclaiming
@@ -88,7 +87,7 @@ class InterceptMixin(Scheduler):
             self.swapper = Swapper(self.connector, self.device, self.telemetry, self.place)
             self.connector.wait = self.intercept_policy.waits_for_copies
         self.limits = Limits(self, config.max_parked_device_share)
-        self._recompute_slowdown = config.recompute_slowdown
+        self._pace = RecomputePace(self, config.recompute_slowdown)
         self._endings = Endings(self)
         self.deadlines = ParkDeadlines(
             self.parked, self._endings, self.telemetry, config.park_deadline_s, self._now_s
@@ -102,7 +101,6 @@ class InterceptMixin(Scheduler):
         self._ended_sessions = EndedSessions()
         self._text_triggers = TextTriggers(self.vllm_config.model_config)
         self._early_inputs = EarlyInputs()
-        self._most_scheduled_tokens: int = self.max_num_scheduled_tokens
         self.kv_cache_manager.allocate_slots = reclaiming(
             self.kv_cache_manager.allocate_slots, self._pressure
         )
@@ -121,30 +119,23 @@ class InterceptMixin(Scheduler):
         self._copies.start()
         if self.policy is SchedulingPolicy.FCFS:
             self.running.sort(key=lambda request: request.arrival_time)
-        self._pace_recomputation()
+        self._pace.begin()
         output = super().schedule(*args, **kwargs)
         for parked in self._resumes.scheduled(output, self.clock()):
             self.iterations.recompute(parked.request_id, parked.context_tokens)
         self.iterations.scheduled(output, self.requests)
         return output
 
-    def _pace_recomputation(self) -> None:
-        self.max_num_scheduled_tokens = self._most_scheduled_tokens
-        if not self.iterations.recomputing or self.intercept_policy.requeues:
-            return
-        # Prompts and results are not held back: whoever lacks nothing is counted in full.
-        others = itertools.chain(self.running, self.kv_holding_waiting)
-        beside = self.iterations.new_tokens(others)
-        if not beside:
-            return
-        context_tokens = self.iterations.context_tokens
-        limit = tokens_at_pace(
-            beside, context_tokens, self.intercept_cost, self._recompute_slowdown
+    def _reserve_prefill_lookahead(
+        self, request: Request, num_computed_tokens: int, num_new_tokens: int
+    ) -> int:
+        """Upstream has chunks leave a drafter enough; ours are shorter, too, where a context
+        is computed again beside others."""
+        reserve = super()._reserve_prefill_lookahead
+        paced = self._pace.chunk(request, num_computed_tokens, num_new_tokens)
+        return reserve(request, num_computed_tokens, paced) or reserve(
+            request, num_computed_tokens, num_new_tokens
         )
-        if self.iterations.missing_tokens(self.requests) > limit - beside:
-            self.max_num_scheduled_tokens = min(limit, self._most_scheduled_tokens)
-            # vLLM's budget is one for all: who computes again gets what the others leave.
-            self.running.sort(key=self.iterations.computes_again)
 
     def update_from_output(
         self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput

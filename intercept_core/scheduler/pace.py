@@ -1,38 +1,102 @@
-"""How much an iteration may compute again, so that the others in it keep their pace."""
+"""How much an iteration computes again, so that the others in it keep their pace."""
+
+from typing import TYPE_CHECKING
+
+from vllm.v1.request import Request
 
 from intercept_core.policy.types import CostModel
+
+if TYPE_CHECKING:
+    from intercept_core.scheduler.mixin import InterceptMixin
 
 FULL_SHARE = 0.1
 """By how much of its time recomputation may lengthen an iteration that is saturated without it:
 it goes on all the same."""
 
 
-def tokens_at_pace(
-    beside: int, context_tokens: int, cost: CostModel, slowdown: float | None = None
-) -> int:
-    """Query tokens of an iteration in which contexts are computed again.
+class RecomputePace:
+    """Bounds the chunks of contexts that are computed again while others are computed.
 
-    It is filled to the saturation point and no further; or, with ``slowdown``, so far that it
-    takes that share longer than without recomputation.
+    What a request computes for the first time, a prompt or a result, is not bounded.
 
     Args:
-        beside: Tokens that are computed in it for the first time, one at least.
+        scheduler: Whose iterations.
+        slowdown: By what share of its time recomputation may lengthen an iteration; None to
+            fill it to the saturation point.
+    """
+
+    def __init__(self, scheduler: "InterceptMixin", slowdown: float | None) -> None:
+        self._scheduler = scheduler
+        self._slowdown = slowdown
+        self._left: int | None = None
+
+    def begin(self) -> None:
+        """Notes that an iteration is about to be scheduled."""
+        scheduler = self._scheduler
+        self._left = None
+        if not scheduler.iterations.recomputing or scheduler.intercept_policy.requeues:
+            return
+        if scheduler.need_mamba_block_aligned_split:
+            return  # chunks of these models end at blocks
+        if beside := sum(self._tokens_of(request) for request in scheduler.running):
+            self._left = tokens_again(
+                min(beside, scheduler.max_num_scheduled_tokens),
+                scheduler.iterations.context_tokens,
+                scheduler.intercept_cost,
+                self._slowdown,
+            )
+
+    def _tokens_of(self, request: Request) -> int:
+        scheduler = self._scheduler
+        if scheduler.iterations.tokens_before(request):
+            return 0
+        known = request.num_tokens_with_spec + request.num_output_placeholders
+        # With several stages it may have none to compute now, and waits for its turn.
+        tokens = max(known - request.num_computed_tokens, 1)
+        longest = scheduler.scheduler_config.long_prefill_token_threshold
+        return min(tokens, longest) if longest else tokens
+
+    def chunk(self, request: Request, computed_tokens: int, tokens: int) -> int:
+        """How many of ``tokens`` a request may compute now.
+
+        Args:
+            request: Which.
+            computed_tokens: Of its context, how many are there.
+            tokens: What vLLM gives it.
+
+        Returns:
+            One at least, so that nobody waits behind it.
+        """
+        missing = self._scheduler.iterations.tokens_before(request) - computed_tokens
+        if self._left is None or missing <= 0:
+            return tokens
+        if missing > self._left:
+            tokens = min(tokens, max(self._left, 1))
+        self._left = max(self._left - min(missing, tokens), 0)
+        return tokens
+
+
+def tokens_again(
+    beside: int, context_tokens: int, cost: CostModel, slowdown: float | None = None
+) -> int:
+    """How many tokens may be computed again in an iteration.
+
+    So many as fill it to the saturation point or, where that is more or others fill it beyond,
+    as lengthen it by a tenth; with ``slowdown``, as lengthen it by that share.
+
+    Args:
+        beside: Tokens of the others in it, one at least.
         context_tokens: Sum of the contexts in it.
         cost: What iterations take on this machine.
-        slowdown: Share of the iteration's time; None for the saturation point.
+        slowdown: Share of the iteration's time.
 
     Returns:
-        More than ``beside``: recomputation always goes on.
+        One at least: recomputation always goes on.
     """
-    if slowdown is not None:
-        return beside + _tokens_again(beside, context_tokens, cost, slowdown)
-    full = beside + _tokens_again(beside, context_tokens, cost, FULL_SHARE)
-    return max(cost.saturation_tokens, full)
-
-
-def _tokens_again(beside: int, context_tokens: int, cost: CostModel, share: float) -> int:
     alone_s = cost.forward_s(beside, context_tokens)
     token_s = cost.forward_s(beside + 1, context_tokens + 1) - alone_s
+    room = max(cost.saturation_tokens - beside, 1)
     if token_s <= 0:  # no cost model has free tokens beyond its saturation point
-        return max(cost.saturation_tokens - beside, 1)
-    return max(int(share * alone_s / token_s), 1)
+        return room
+    again = max(int((slowdown or FULL_SHARE) * alone_s / token_s), 1)
+    return again if slowdown else max(again, room)

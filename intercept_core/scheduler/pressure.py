@@ -222,6 +222,8 @@ class MemoryPressure:
     def _cut_holder(self, holder: Request, step: int) -> None:
         device = self._scheduler.device
         keep = device.held(holder) - step
+        if not self._scheduler.iterations.tokens_before(holder):
+            self._scheduler.iterations.recompute(holder.request_id, holder.num_computed_tokens)
         if keep > 0 and device.divisible:
             device.cut(holder, keep)
         else:

@@ -99,16 +99,12 @@ def test_it_works_without_an_observer() -> None:
     assert bench.iterations.total_s == 2.0
 
 
-def test_what_is_new_and_what_is_missing() -> None:
+def test_what_a_request_had_before_is_known_until_it_has_it_again() -> None:
     bench = Bench()
+    request: Any = SimpleNamespace(request_id="a")
+    assert bench.iterations.tokens_before(request) == 0
     bench.iterations.recompute("a", 30)
-    bench.end(bench.schedule(a=20, b=20), 1.0)
-    for request_id, request in bench.requests.items():
-        request.request_id = request_id
-        request.num_tokens_with_spec = 50
-        request.num_output_placeholders = 1
-    assert bench.iterations.missing_tokens(bench.requests) == 10
-    assert bench.iterations.new_tokens(bench.requests.values()) == 31
+    bench.end(bench.schedule(a=20), 1.0)
+    assert bench.iterations.tokens_before(request) == 30
     bench.end(bench.schedule(a=10), 1.0)
-    assert bench.iterations.missing_tokens(bench.requests) == 0
-    assert bench.iterations.new_tokens(bench.requests.values()) == 31 + 21
+    assert bench.iterations.tokens_before(request) == 0

@@ -8,7 +8,7 @@ from vllm.v1.core.sched.output import SchedulerOutput
 
 from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.scheduler import InterceptScheduler
-from intercept_core.scheduler.pace import FULL_SHARE, tokens_at_pace
+from intercept_core.scheduler.pace import FULL_SHARE, tokens_again
 from loadtest.simulator.hardware import Hardware
 from loadtest.simulator.simulation import Simulation
 from loadtest.workloads.conversation import Conversation, Interception, Segment
@@ -19,35 +19,35 @@ COST = LinearCostModel(
 
 
 def test_an_iteration_is_filled_to_the_saturation_point() -> None:
-    assert tokens_at_pace(8, 4000, COST) == 100
+    assert tokens_again(8, 4000, COST) == 92
 
 
 def test_beyond_the_saturation_point_recomputation_takes_a_small_share() -> None:
-    found = tokens_at_pace(120, 20_000, COST)
+    found = tokens_again(120, 20_000, COST)
     alone_s = COST.forward_s(120, 20_000)
-    assert found > 120
-    assert COST.forward_s(found, 20_000) <= (1 + FULL_SHARE) * alone_s
+    assert found > 1
+    assert COST.forward_s(120 + found, 20_000) <= (1 + FULL_SHARE) * alone_s
 
 
 def test_a_slowdown_that_is_set_counts_instead() -> None:
     # 10 ms, 8 x 0.1 ms and 4 ms for the contexts: 5 % are 0.74 ms, and 7 tokens.
-    assert tokens_at_pace(8, 4000, COST, 0.05) == 8 + 7
+    assert tokens_again(8, 4000, COST, 0.05) == 7
 
 
 def test_tokens_that_cost_nothing_end_at_the_saturation_point() -> None:
     free = replace(COST, token_s=0.0, context_token_s=0.0)
-    assert tokens_at_pace(8, 4000, free, 0.05) == 100
+    assert tokens_again(8, 4000, free, 0.05) == 92
 
 
 @given(
-    decoding=st.integers(1, 4096),
+    beside=st.integers(1, 4096),
     context_tokens=st.integers(0, 10**7),
     slowdown=st.none() | st.floats(1e-6, 10.0),
 )
 def test_recomputation_always_goes_on(
-    decoding: int, context_tokens: int, slowdown: float | None
+    beside: int, context_tokens: int, slowdown: float | None
 ) -> None:
-    assert tokens_at_pace(decoding, context_tokens, COST, slowdown) > decoding
+    assert tokens_again(beside, context_tokens, COST, slowdown) >= 1
 
 
 def iterations_with_recompute(
@@ -107,27 +107,50 @@ def speaker(number: int, arrival_s: float) -> Conversation:
     return Conversation(number, "other", arrival_s, 10, (Segment(output_tokens=500),))
 
 
+def chunks(found: list[dict[str, int]]) -> list[dict[str, int]]:
+    """The iterations with a chunk of conversation 0, but the last, which has its result too."""
+    return [counts for counts in found if counts.get("0", 0) > 1][:-1]
+
+
 def test_a_context_that_the_host_has_too_is_computed_again_at_the_same_pace() -> None:
-    found = iterations_with_recompute(speaker(1, 0.0))
-    assert max(sum(counts.values()) for counts in found) == COST.saturation_tokens
+    found = chunks(iterations_with_recompute(speaker(1, 0.0)))
+    assert {sum(counts.values()) for counts in found} == {COST.saturation_tokens}
 
 
 def test_who_decodes_goes_on_beside_an_earlier_one_that_computes_again() -> None:
-    found = iterations_with_recompute(*(speaker(n, 0.001 * n) for n in range(1, 9)))
-    recomputing = [counts for counts in found if counts.get("0", 0) > 1]
-    assert len(recomputing) > 5
-    assert all(len(counts) == 9 for counts in recomputing)
+    speakers = [speaker(number, 0.001 * number) for number in range(1, 9)]
+    found = chunks(iterations_with_recompute(*speakers))
+    assert len(found) > 5
+    assert all(len(counts) == 9 for counts in found)
 
 
 def test_a_result_is_not_held_back_by_one_that_computes_again() -> None:
     # It comes back while the other is at it, before its own context has left the device, with
     # more than the saturation point leaves.
-    back = talk(2, 0.5, prompt_tokens=500, output_tokens=152, away_s=0.0, return_tokens=200)
-    found = iterations_with_recompute(speaker(1, 0.001), back)
-    first = next(number for number, counts in enumerate(found) if counts.get("2", 0) > 1)
-    assert found[first]["0"] > 1
-    taken_up = [counts["2"] for counts in found[first : first + 2]]
-    assert sum(taken_up) >= 201  # with the call's last token
+    back = talk(2, 0.5, prompt_tokens=500, output_tokens=150, away_s=0.0, return_tokens=200)
+    found = chunks(iterations_with_recompute(speaker(1, 0.001), back))
+    taken_up = next(number for number, counts in enumerate(found) if counts.get("2", 0) > 1)
+    assert found[taken_up - 1]["2"] == 1  # it ended with the call
+    assert found[taken_up]["2"] == 201  # the result, and the call itself
+    assert all(1 < counts["0"] < COST.saturation_tokens for counts in found)
+
+
+def test_a_prompt_is_not_held_back_by_one_that_computes_again() -> None:
+    late = Conversation(2, "other", 2.2, 300, (Segment(output_tokens=5),))
+    found = chunks(iterations_with_recompute(speaker(1, 0.001), late))
+    begun = next(number for number, counts in enumerate(found) if "2" in counts)
+    assert begun > 0
+    assert found[begun]["2"] == 300
+    assert all(1 < counts["0"] < COST.saturation_tokens for counts in found)
+
+
+def test_two_that_compute_again_share_the_pace() -> None:
+    again = talk(2, 0.001, prompt_tokens=900, output_tokens=5, away_s=2.0)
+    found = chunks(iterations_with_recompute(speaker(1, 0.0), again))
+    both = [counts["0"] + counts["2"] for counts in found if counts.get("2", 0) > 1]
+    assert both == []  # the earlier one comes first
+    assert all(counts.get("2", 1) == 1 for counts in found)
+    assert all(sum(counts.values()) <= COST.saturation_tokens + 1 for counts in found)
 
 
 def test_what_fits_into_the_pace_limits_nothing() -> None:

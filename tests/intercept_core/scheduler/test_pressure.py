@@ -1,6 +1,8 @@
 """Who gives way when memory is short, and how much of it."""
 
 import random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from in_process_engine import InProcessEngine
@@ -9,6 +11,8 @@ from script import random_ids
 
 from intercept_core.policy.preserve import Preserve
 from intercept_core.scheduler.control import handle
+from intercept_core.scheduler.iterations import Iterations
+from intercept_core.scheduler.pressure import MemoryPressure
 from intercept_core.scheduler.stats_report import StatsReporter
 
 
@@ -105,3 +109,18 @@ def test_running_requests_get_room_to_grow_only_where_contexts_wait(
         small.close(name)
     small.drain()
     assert not scheduler.requests
+
+
+def test_what_a_waiting_holder_loses_counts_as_computed_again() -> None:
+    holder: Any = SimpleNamespace(request_id="holder", num_computed_tokens=100)
+    cut: list[int] = []
+    scheduler: Any = SimpleNamespace(
+        iterations=Iterations(lambda: 0.0),
+        kv_cache_manager=SimpleNamespace(watermark_blocks=0),
+        device=SimpleNamespace(
+            divisible=True, held=lambda request: 7, cut=lambda request, keep: cut.append(keep)
+        ),
+    )
+    MemoryPressure(scheduler)._cut_holder(holder, 4)
+    assert cut == [3]
+    assert scheduler.iterations.tokens_before(holder) == 100
