@@ -137,6 +137,11 @@ class InterceptMixin(Scheduler):
             request, num_computed_tokens, num_new_tokens
         )
 
+    def _handle_blocked_waiting_request(self, request: Request) -> bool:
+        """Upstream passes over those that wait for something; ours also over a context that is
+        computed again, for which the running ones leave no time."""
+        return super()._handle_blocked_waiting_request(request) and self._pace.admits(request)
+
     def update_from_output(
         self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
     ) -> dict[int, EngineCoreOutputs]:
@@ -297,12 +302,11 @@ class InterceptMixin(Scheduler):
             return
         if self.swapper is not None:
             self.swapper.drop(parked)
-        if parked.lost_tokens(self.block_size):
-            self.iterations.recompute(session.request_id, parked.context_tokens)
         self.insert_by_arrival(session)
 
     def insert_by_arrival(self, request: Request) -> None:
         """Puts a request into the upstream queue where its arrival says."""
+        self._resumes.queued(request, self.iterations)
         if self._is_blocked_waiting_status(request.status):
             self.deferred_waiting.add(request)
         queue = self.kv_holding_waiting if self._holds_kv_blocks(request) else self.waiting

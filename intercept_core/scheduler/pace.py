@@ -36,8 +36,13 @@ class RecomputePace:
         self._left = None
         if not scheduler.iterations.recomputing or scheduler.intercept_policy.requeues:
             return
-        if scheduler.need_mamba_block_aligned_split:
-            return  # chunks of these models end at blocks
+        config = scheduler.scheduler_config
+        if (
+            scheduler.need_mamba_block_aligned_split
+            or config.disable_chunked_mm_input
+            or not config.enable_chunked_prefill
+        ):
+            return  # chunks must not end just anywhere
         if beside := sum(self._tokens_of(request) for request in scheduler.running):
             self._left = tokens_again(
                 min(beside, scheduler.max_num_scheduled_tokens),
@@ -56,16 +61,21 @@ class RecomputePace:
         longest = scheduler.scheduler_config.long_prefill_token_threshold
         return min(tokens, longest) if longest else tokens
 
+    def admits(self, request: Request) -> bool:
+        """Whether a waiting request may begin in this iteration.
+
+        It would hold memory, but compute next to nothing, if those that run take all there is.
+        """
+        before = self._scheduler.iterations.tokens_before(request)
+        return self._left != 0 or before <= request.num_computed_tokens
+
     def chunk(self, request: Request, computed_tokens: int, tokens: int) -> int:
-        """How many of ``tokens`` a request may compute now.
+        """How many of ``tokens`` a request may compute now, one at least.
 
         Args:
             request: Which.
             computed_tokens: Of its context, how many are there.
             tokens: What vLLM gives it.
-
-        Returns:
-            One at least, so that nobody waits behind it.
         """
         missing = self._scheduler.iterations.tokens_before(request) - computed_tokens
         if self._left is None or missing <= 0:
@@ -81,8 +91,8 @@ def tokens_again(
 ) -> int:
     """How many tokens may be computed again in an iteration.
 
-    So many as fill it to the saturation point or, where that is more or others fill it beyond,
-    as lengthen it by a tenth; with ``slowdown``, as lengthen it by that share.
+    So many as fill it to the saturation point, or lengthen it by a tenth if that is more; with
+    ``slowdown``, as many as lengthen it by that share.
 
     Args:
         beside: Tokens of the others in it, one at least.

@@ -117,7 +117,21 @@ class MemoryPressure:
         if newcomer and self._somebody_is_away() and self._missing(requester) > 1:
             growth = self._blocks(len(scheduler.running) * HEADROOM_TOKENS)
             self._headroom = max(self._headroom, growth)
+        if newcomer:
+            self._headroom += self._owed()
         scheduler.kv_cache_manager.watermark_blocks = self._headroom
+
+    def _owed(self) -> int:
+        """Blocks that running requests have still to get which compute their contexts again: at
+        a pace that vLLM, which looks at a newcomer alone, knows nothing of."""
+        scheduler = self._scheduler
+        if not scheduler.iterations.recomputing:
+            return 0
+        return sum(
+            self._blocks(request.num_tokens) - scheduler.device.held(request)
+            for request in scheduler.running
+            if scheduler.iterations.tokens_before(request)
+        )
 
     def _somebody_is_away(self) -> bool:
         swapper = self._scheduler.swapper

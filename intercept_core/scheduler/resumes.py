@@ -6,8 +6,10 @@ from typing import Any
 
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.engine import EngineCoreOutputs
+from vllm.v1.request import Request
 
 from intercept_core.scheduler.interception_log import InterceptionLog
+from intercept_core.scheduler.iterations import Iterations
 from intercept_core.scheduler.parked import Parked
 from intercept_core.scheduler.telemetry import ResumeReport, Telemetry
 
@@ -29,6 +31,12 @@ class Resumes:
     def add(self, parked: Parked) -> None:
         """Follows a request whose result has come."""
         self._waiting[parked.request_id] = parked
+
+    def queued(self, request: Request, iterations: Iterations) -> None:
+        """Has what a context has lost on its way counted as computed again."""
+        parked = self._waiting.get(request.request_id)
+        if parked is not None and request.num_computed_tokens < parked.context_tokens:
+            iterations.recompute(parked.request_id, parked.context_tokens)
 
     def ended(self, request_id: str) -> None:
         """Stops waiting: the request has ended; its last output may still be reported on."""

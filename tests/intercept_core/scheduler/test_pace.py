@@ -1,14 +1,18 @@
 """How much of an iteration recomputation may take."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from vllm.v1.core.sched.output import SchedulerOutput
 
 from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.scheduler import InterceptScheduler
-from intercept_core.scheduler.pace import FULL_SHARE, tokens_again
+from intercept_core.scheduler.iterations import Iterations
+from intercept_core.scheduler.pace import FULL_SHARE, RecomputePace, tokens_again
 from loadtest.simulator.hardware import Hardware
 from loadtest.simulator.simulation import Simulation
 from loadtest.workloads.conversation import Conversation, Interception, Segment
@@ -51,7 +55,11 @@ def test_recomputation_always_goes_on(
 
 
 def iterations_with_recompute(
-    *others: Conversation, prompt_tokens: int = 1000, return_tokens: int = 10
+    *others: Conversation,
+    prompt_tokens: int = 1000,
+    return_tokens: int = 10,
+    slowdown: float | None = None,
+    lookahead: int = 0,
 ) -> list[dict[str, int]]:
     """Scheduled tokens by request, from when the context of conversation 0 is computed again:
     the host has it too, but copies back are so slow that nobody wants them."""
@@ -69,6 +77,8 @@ def iterations_with_recompute(
     simulation = Simulation(machine, "budgeted_swap", workload, prefix_caching=False, etas=None)
     scheduler = simulation.engine.scheduler
     assert isinstance(scheduler, InterceptScheduler)
+    scheduler._pace = RecomputePace(scheduler, slowdown)
+    scheduler.num_prefill_lookahead = lookahead
     schedule = scheduler.schedule
     found: list[dict[str, int]] = []
 
@@ -144,13 +154,63 @@ def test_a_prompt_is_not_held_back_by_one_that_computes_again() -> None:
     assert all(1 < counts["0"] < COST.saturation_tokens for counts in found)
 
 
-def test_two_that_compute_again_share_the_pace() -> None:
+def test_a_second_one_begins_when_the_first_leaves_time() -> None:
     again = talk(2, 0.001, prompt_tokens=900, output_tokens=5, away_s=2.0)
-    found = chunks(iterations_with_recompute(speaker(1, 0.0), again))
-    both = [counts["0"] + counts["2"] for counts in found if counts.get("2", 0) > 1]
-    assert both == []  # the earlier one comes first
-    assert all(counts.get("2", 1) == 1 for counts in found)
-    assert all(sum(counts.values()) <= COST.saturation_tokens + 1 for counts in found)
+    found = iterations_with_recompute(speaker(1, 0.0), again)
+    assert all("2" not in counts for counts in chunks(found)[:-1])
+    assert sum(counts.get("2", 0) for counts in found) > 900
+    result_tokens = 10 + 1  # with the call
+    most = COST.saturation_tokens + result_tokens
+    assert all(sum(counts.values()) <= most for counts in found)
+
+
+def test_an_end_that_a_drafter_needs_whole_is_not_cut() -> None:
+    """vLLM ends no chunk so near to the end of a prompt; with one token at a time there would
+    be none."""
+    found = iterations_with_recompute(
+        speaker(1, 0.0), prompt_tokens=60, return_tokens=1, slowdown=1e-9, lookahead=8
+    )
+    own = [counts["0"] for counts in found if "0" in counts]
+    assert own[0] == 1
+    assert max(own) <= 8
+    assert own[-1] == 1  # it speaks
+
+
+@pytest.mark.parametrize(
+    "kept_whole",
+    [
+        {"need_mamba_block_aligned_split": True},
+        {"disable_chunked_mm_input": True},
+        {"enable_chunked_prefill": False},
+    ],
+)
+def test_chunks_that_must_end_at_certain_places_are_left_alone(
+    kept_whole: dict[str, bool],
+) -> None:
+    request: Any = SimpleNamespace(
+        request_id="a", num_computed_tokens=0, num_tokens_with_spec=9, num_output_placeholders=0
+    )
+    speaking: Any = SimpleNamespace(**{**vars(request), "request_id": "b"})
+    settings = {
+        "need_mamba_block_aligned_split": False,
+        "disable_chunked_mm_input": False,
+        "enable_chunked_prefill": True,
+    }
+    for chunk_tokens, changed in ((92 - 8 + 7, {}), (500, kept_whole)):
+        values = {**settings, **changed}
+        scheduler: Any = SimpleNamespace(
+            iterations=Iterations(lambda: 0.0),
+            intercept_policy=SimpleNamespace(requeues=False),
+            intercept_cost=COST,
+            running=[speaking],
+            max_num_scheduled_tokens=1000,
+            scheduler_config=SimpleNamespace(long_prefill_token_threshold=0, **values),
+            **values,
+        )
+        scheduler.iterations.recompute("a", 800)
+        pace = RecomputePace(scheduler, None)
+        pace.begin()
+        assert pace.chunk(request, 0, 500) == chunk_tokens
 
 
 def test_what_fits_into_the_pace_limits_nothing() -> None:

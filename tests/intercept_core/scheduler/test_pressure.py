@@ -8,6 +8,7 @@ import pytest
 from in_process_engine import InProcessEngine
 from parking import park, resume
 from script import random_ids
+from vllm.v1.request import RequestStatus
 
 from intercept_core.policy.preserve import Preserve
 from intercept_core.scheduler.control import handle
@@ -124,3 +125,24 @@ def test_what_a_waiting_holder_loses_counts_as_computed_again() -> None:
     MemoryPressure(scheduler)._cut_holder(holder, 4)
     assert cut == [3]
     assert scheduler.iterations.tokens_before(holder) == 100
+
+
+def test_a_newcomer_leaves_the_memory_that_a_slow_recomputation_still_needs() -> None:
+    request: Any = SimpleNamespace(request_id="slow", num_tokens=100, num_computed_tokens=20)
+    newcomer: Any = SimpleNamespace(request_id="new", status=RequestStatus.WAITING)
+    scheduler: Any = SimpleNamespace(
+        iterations=Iterations(lambda: 0.0),
+        running=[request],
+        parked=(),
+        swapper=None,
+        block_size=10,
+        kv_cache_manager=SimpleNamespace(watermark_blocks=3),
+        kv_cache_config=SimpleNamespace(kv_cache_groups=[None]),
+        device=SimpleNamespace(held=lambda request: 2),
+    )
+    pressure = MemoryPressure(scheduler)
+    pressure.set_headroom(newcomer)
+    assert scheduler.kv_cache_manager.watermark_blocks == 3
+    scheduler.iterations.recompute("slow", 90)
+    pressure.set_headroom(newcomer)
+    assert scheduler.kv_cache_manager.watermark_blocks == 3 + 8
