@@ -29,7 +29,6 @@ REQUIRED_PARAMETERS: dict[str, tuple[str, ...]] = {
     "Scheduler._handle_stopped_request": ("self", "request"),
     "Scheduler._update_request_as_session": ("self", "session", "update"),
     "Scheduler._update_request_with_output": ("self", "request", "new_token_ids", "is_stale"),
-    "Scheduler._handle_blocked_waiting_request": ("self", "request"),
     "Scheduler._reserve_prefill_lookahead": (
         "self",
         "request",

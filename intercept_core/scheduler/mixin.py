@@ -62,6 +62,7 @@ class InterceptMixin(Scheduler):
         iterations: How long iterations take.
         limits: The bounds of contexts and of what parked ones hold.
         deadlines: How long a request may stay parked.
+        pace: How much is computed again beside others.
         interceptions: Reports of the latest ones.
         stats_reporter: Reports to the stat loggers.
         clock: Seconds, monotonic; the simulator and tests replace it.
@@ -87,7 +88,7 @@ class InterceptMixin(Scheduler):
             self.swapper = Swapper(self.connector, self.device, self.telemetry, self.place)
             self.connector.wait = self.intercept_policy.waits_for_copies
         self.limits = Limits(self, config.max_parked_device_share)
-        self._pace = RecomputePace(self, config.recompute_slowdown)
+        self.pace = RecomputePace(self, config.recompute_slowdown)
         self._endings = Endings(self)
         self.deadlines = ParkDeadlines(
             self.parked, self._endings, self.telemetry, config.park_deadline_s, self._now_s
@@ -119,7 +120,7 @@ class InterceptMixin(Scheduler):
         self._copies.start()
         if self.policy is SchedulingPolicy.FCFS:
             self.running.sort(key=lambda request: request.arrival_time)
-        self._pace.begin()
+        self.pace.begin()
         output = super().schedule(*args, **kwargs)
         for parked in self._resumes.scheduled(output, self.clock()):
             self.iterations.recompute(parked.request_id, parked.context_tokens)
@@ -132,15 +133,10 @@ class InterceptMixin(Scheduler):
         """Upstream has chunks leave a drafter enough; ours are shorter, too, where a context
         is computed again beside others."""
         reserve = super()._reserve_prefill_lookahead
-        paced = self._pace.chunk(request, num_computed_tokens, num_new_tokens)
+        paced = self.pace.chunk(request, num_computed_tokens, num_new_tokens)
         return reserve(request, num_computed_tokens, paced) or reserve(
             request, num_computed_tokens, num_new_tokens
         )
-
-    def _handle_blocked_waiting_request(self, request: Request) -> bool:
-        """Upstream passes over those that wait for something; ours also over a context that is
-        computed again, for which the running ones leave no time."""
-        return super()._handle_blocked_waiting_request(request) and self._pace.admits(request)
 
     def update_from_output(
         self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput

@@ -29,11 +29,12 @@ class RecomputePace:
         self._scheduler = scheduler
         self._slowdown = slowdown
         self._left: int | None = None
+        self._late: Request | None = None
 
     def begin(self) -> None:
         """Notes that an iteration is about to be scheduled."""
         scheduler = self._scheduler
-        self._left = None
+        self._left = self._late = None
         if not scheduler.iterations.recomputing or scheduler.intercept_policy.requeues:
             return
         config = scheduler.scheduler_config
@@ -61,14 +62,6 @@ class RecomputePace:
         longest = scheduler.scheduler_config.long_prefill_token_threshold
         return min(tokens, longest) if longest else tokens
 
-    def admits(self, request: Request) -> bool:
-        """Whether a waiting request may begin in this iteration.
-
-        It would hold memory, but compute next to nothing, if those that run take all there is.
-        """
-        before = self._scheduler.iterations.tokens_before(request)
-        return self._left != 0 or before <= request.num_computed_tokens
-
     def chunk(self, request: Request, computed_tokens: int, tokens: int) -> int:
         """How many of ``tokens`` a request may compute now, one at least.
 
@@ -80,10 +73,16 @@ class RecomputePace:
         missing = self._scheduler.iterations.tokens_before(request) - computed_tokens
         if self._left is None or missing <= 0:
             return tokens
+        if not self._left:
+            self._late = request
         if missing > self._left:
             tokens = min(tokens, max(self._left, 1))
         self._left = max(self._left - min(missing, tokens), 0)
         return tokens
+
+    def is_late(self, request: Request) -> bool:
+        """Whether those before it take all that may be computed again in this iteration."""
+        return request is self._late
 
 
 def tokens_again(

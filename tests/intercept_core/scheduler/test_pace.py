@@ -77,7 +77,7 @@ def iterations_with_recompute(
     simulation = Simulation(machine, "budgeted_swap", workload, prefix_caching=False, etas=None)
     scheduler = simulation.engine.scheduler
     assert isinstance(scheduler, InterceptScheduler)
-    scheduler._pace = RecomputePace(scheduler, slowdown)
+    scheduler.pace = RecomputePace(scheduler, slowdown)
     scheduler.num_prefill_lookahead = lookahead
     schedule = scheduler.schedule
     found: list[dict[str, int]] = []
