@@ -164,6 +164,17 @@ def test_a_second_one_begins_when_the_first_leaves_time() -> None:
     assert all(sum(counts.values()) <= most for counts in found)
 
 
+def test_who_comes_after_one_that_waits_for_its_turn_does_not_pass_it() -> None:
+    again = talk(2, 0.001, prompt_tokens=900, output_tokens=5, away_s=2.0)
+    late = Conversation(3, "other", 2.2, 50, (Segment(output_tokens=5),))
+    found = iterations_with_recompute(speaker(1, 0.0), again, late)
+    begun = {
+        name: next(number for number, counts in enumerate(found) if name in counts)
+        for name in ("0", "2", "3")
+    }
+    assert begun["0"] < begun["2"] <= begun["3"]
+
+
 def test_an_end_that_a_drafter_needs_whole_is_not_cut() -> None:
     """vLLM ends no chunk so near to the end of a prompt; with one token at a time there would
     be none."""
