@@ -166,7 +166,7 @@ def test_a_second_one_begins_when_the_first_leaves_time() -> None:
 
 def test_who_comes_after_one_that_waits_for_its_turn_does_not_pass_it() -> None:
     again = talk(2, 0.001, prompt_tokens=900, output_tokens=5, away_s=2.0)
-    late = Conversation(3, "other", 2.2, 50, (Segment(output_tokens=5),))
+    late = Conversation(3, "other", 2.32, 50, (Segment(output_tokens=5),))
     found = iterations_with_recompute(speaker(1, 0.0), again, late)
     begun = {
         name: next(number for number, counts in enumerate(found) if name in counts)
