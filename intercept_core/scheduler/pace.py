@@ -52,6 +52,11 @@ class RecomputePace:
                 self._slowdown,
             )
 
+    @property
+    def is_bounding(self) -> bool:
+        """Whether it bounds anything in this iteration."""
+        return self._left is not None
+
     def _tokens_of(self, request: Request) -> int:
         scheduler = self._scheduler
         if scheduler.iterations.tokens_before(request):

@@ -117,10 +117,10 @@ class MemoryPressure:
         scheduler = self._scheduler
         newcomer = requester.status != RequestStatus.RUNNING
         self._headroom = self._watermark if newcomer else 0
-        if newcomer and self._somebody_is_away() and self._missing(requester) > 1:
-            growth = self._blocks(len(scheduler.running) * HEADROOM_TOKENS)
-            self._headroom = max(self._headroom, growth)
-        if newcomer:
+        if newcomer and self._missing(requester) > 1:
+            if self._somebody_is_away():
+                growth = self._blocks(len(scheduler.running) * HEADROOM_TOKENS)
+                self._headroom = max(self._headroom, growth)
             self._headroom += self._owed()
         scheduler.kv_cache_manager.watermark_blocks = self._headroom
 
@@ -128,10 +128,10 @@ class MemoryPressure:
         """Blocks that running requests have still to get which compute their contexts again: at
         a pace that vLLM, which looks at a newcomer alone, knows nothing of."""
         scheduler = self._scheduler
-        if not scheduler.iterations.recomputing:
+        if not scheduler.pace.is_bounding:
             return 0
         return sum(
-            self._blocks(request.num_tokens) - scheduler.device.held(request)
+            max(self._blocks(request.num_tokens) - scheduler.device.held(request), 0)
             for request in scheduler.running
             if scheduler.iterations.tokens_before(request)
         )

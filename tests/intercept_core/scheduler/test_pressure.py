@@ -127,22 +127,33 @@ def test_what_a_waiting_holder_loses_counts_as_computed_again() -> None:
     assert scheduler.iterations.tokens_before(holder) == 100
 
 
-def test_a_newcomer_leaves_the_memory_that_a_slow_recomputation_still_needs() -> None:
-    request: Any = SimpleNamespace(request_id="slow", num_tokens=100, num_computed_tokens=20)
-    newcomer: Any = SimpleNamespace(request_id="new", status=RequestStatus.WAITING)
+@pytest.mark.parametrize(
+    ("held", "new_tokens", "paced", "left"),
+    [
+        (2, 200, True, 8),
+        (12, 200, True, 0),  # with room for drafts
+        (2, 10, True, 0),  # a result whose context is here takes next to nothing
+        (2, 200, False, 0),
+    ],
+)
+def test_a_newcomer_leaves_the_memory_that_a_slow_recomputation_still_needs(
+    held: int, new_tokens: int, paced: bool, left: int
+) -> None:
+    slow: Any = SimpleNamespace(request_id="slow", num_tokens=100, num_computed_tokens=20)
+    newcomer: Any = SimpleNamespace(
+        request_id="new", num_tokens=new_tokens, status=RequestStatus.WAITING
+    )
     scheduler: Any = SimpleNamespace(
         iterations=Iterations(lambda: 0.0),
-        running=[request],
+        pace=SimpleNamespace(is_bounding=paced),
+        running=[slow],
         parked=(),
         swapper=None,
         block_size=10,
         kv_cache_manager=SimpleNamespace(watermark_blocks=3),
         kv_cache_config=SimpleNamespace(kv_cache_groups=[None]),
-        device=SimpleNamespace(held=lambda request: 2),
+        device=SimpleNamespace(held=lambda request: held if request is slow else 0),
     )
-    pressure = MemoryPressure(scheduler)
-    pressure.set_headroom(newcomer)
-    assert scheduler.kv_cache_manager.watermark_blocks == 3
     scheduler.iterations.recompute("slow", 90)
-    pressure.set_headroom(newcomer)
-    assert scheduler.kv_cache_manager.watermark_blocks == 3 + 8
+    MemoryPressure(scheduler).set_headroom(newcomer)
+    assert scheduler.kv_cache_manager.watermark_blocks == 3 + left
