@@ -207,7 +207,7 @@ def test_chunks_that_must_end_at_certain_places_are_left_alone(
         "disable_chunked_mm_input": False,
         "enable_chunked_prefill": True,
     }
-    for chunk_tokens, changed in ((92 - 8 + 7, {}), (500, kept_whole)):
+    for chunk_tokens, changed in ((COST.saturation_tokens - 9, {}), (500, kept_whole)):
         values = {**settings, **changed}
         scheduler: Any = SimpleNamespace(
             iterations=Iterations(lambda: 0.0),
