@@ -157,6 +157,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         eta_error=args.eta_error if args.etas else None,
         drain=args.drain,
         check=args.check,
+        recompute_slowdown=args.recompute_slowdown,
     )
 
 
@@ -228,6 +229,12 @@ def _add_machine(group: "argparse._ArgumentGroup") -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="vLLM's setting (default: on; the paper's engine had none)",
+    )
+    group.add_argument(
+        "--recompute-slowdown",
+        type=_positive,
+        metavar="SHARE",
+        help="scheduler.recompute_slowdown (default: fill iterations to the saturation point)",
     )
     group.add_argument(
         "--profile",

@@ -22,6 +22,7 @@ def simulation(settings: Settings, policy: str, workload: Sequence[Conversation]
         workload,
         prefix_caching=settings.prefix_caching,
         policy_options=settings.policy_options,
+        recompute_slowdown=settings.recompute_slowdown,
         etas=None if settings.eta_error is None else Etas(settings.eta_error, settings.seed),
         check=settings.check,
     )

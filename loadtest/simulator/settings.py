@@ -33,6 +33,7 @@ class Settings:
             of the duration.
         check: Whether an oracle follows every KV slot.
         policy_options: Keyword arguments of the policies.
+        recompute_slowdown: See :class:`~intercept_core.scheduler.config.InterceptConfig`.
     """
 
     hardware_name: str
@@ -47,6 +48,7 @@ class Settings:
     drain: bool = False
     check: bool = False
     policy_options: Mapping[str, Any] = field(default_factory=dict)
+    recompute_slowdown: float | None = None
 
     def workload(self, rate_per_s: float) -> Sequence[Conversation]:
         """What arrives at this rate.

@@ -33,6 +33,7 @@ class Simulation:
         workload: What arrives.
         prefix_caching: vLLM's setting.
         policy_options: Keyword arguments of the policy.
+        recompute_slowdown: See :class:`~intercept_core.scheduler.config.InterceptConfig`.
         etas: What augmentations report; None for nothing.
         check: Whether an oracle follows the content of every KV slot, which takes its time.
 
@@ -51,6 +52,7 @@ class Simulation:
         *,
         prefix_caching: bool = True,
         policy_options: Mapping[str, Any] | None = None,
+        recompute_slowdown: float | None = None,
         etas: Etas | None = None,
         check: bool = False,
     ) -> None:
@@ -66,6 +68,7 @@ class Simulation:
                 clock,
                 prefix_caching=prefix_caching,
                 policy_options=policy_options,
+                recompute_slowdown=recompute_slowdown,
             )
 
         self.oracle = _oracle(hardware) if check else None

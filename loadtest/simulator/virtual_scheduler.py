@@ -59,6 +59,7 @@ def make_scheduler(
     *,
     prefix_caching: bool = True,
     policy_options: Mapping[str, Any] | None = None,
+    recompute_slowdown: float | None = None,
 ) -> Scheduler:
     """The production scheduler, or vLLM's own for :data:`STOCK`.
 
@@ -70,11 +71,17 @@ def make_scheduler(
         clock: Seconds, for the scheduler.
         prefix_caching: vLLM's setting.
         policy_options: Keyword arguments of the policy.
+        recompute_slowdown: See :class:`~intercept_core.scheduler.config.InterceptConfig`.
 
     Raises:
         ValueError: for an unknown policy, or options that it does not take.
     """
-    config = _config(hardware, policy, prefix_caching, policy_options or {})
+    intercept = InterceptConfig(
+        policy=policy,
+        policy_options=dict(policy_options or {}),
+        recompute_slowdown=recompute_slowdown,
+    )
+    config = _config(hardware, intercept, prefix_caching)
     arguments: dict[str, Any] = {
         "vllm_config": config,
         "kv_cache_config": _cache_config(hardware),
@@ -99,13 +106,10 @@ def block_hasher(hardware: Hardware) -> Callable[[Request], Any]:
     return get_request_block_hasher(hardware.block_tokens, sha256)
 
 
-def _config(
-    hardware: Hardware, policy: str, prefix_caching: bool, options: Mapping[str, Any]
-) -> VllmConfig:
+def _config(hardware: Hardware, intercept: InterceptConfig, prefix_caching: bool) -> VllmConfig:
     # Read by vLLM's platform check, for a cache that is never allocated.
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    intercept = InterceptConfig(policy=policy, policy_options=dict(options))
-    own = policy == STOCK
+    own = intercept.policy == STOCK
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(_MODEL))
         config = EngineArgs(

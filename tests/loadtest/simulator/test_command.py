@@ -65,3 +65,15 @@ def test_policies_side_by_side(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     results = json.loads(path.read_text())
     assert [result["policy"] for result in results] == ["adaptive", "stock"]
     assert [result["unfinished"] for result in results] == [0, 0]
+
+
+def test_recomputation_held_back_takes_more_iterations(tmp_path: Path) -> None:
+    arguments = "--policy improved_discard --no-prefix-caching --rate 2 --duration 10"
+    iterations = []
+    for number, extra in enumerate(([], ["--recompute-slowdown", "0.001"])):
+        path = tmp_path / f"{number}.json"
+        assert main(["simulate", *arguments.split(), "--drain", "--json", str(path), *extra]) == 0
+        (result,) = json.loads(path.read_text())
+        assert result["unfinished"] == 0
+        iterations.append(result["iterations"])
+    assert iterations[1] > iterations[0]
