@@ -52,8 +52,9 @@ def test_what_cannot_be_simulated_is_explained(
 ) -> None:
     assert main(["simulate", *arguments]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("infercept simulate: ")
-    assert part in error
+    # The import of PyTorch may warn before.
+    own = error[error.index("infercept simulate: ") :]
+    assert part in own
 
 
 def test_policies_side_by_side(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -68,11 +69,11 @@ def test_policies_side_by_side(capsys: pytest.CaptureFixture[str], tmp_path: Pat
 
 
 def test_recomputation_held_back_takes_more_iterations(tmp_path: Path) -> None:
-    arguments = "--policy improved_discard --no-prefix-caching --rate 2 --duration 10"
+    arguments = "--policy improved_discard --no-prefix-caching --rate 2 --duration 10 --drain"
     iterations = []
     for number, extra in enumerate(([], ["--recompute-slowdown", "0.001"])):
         path = tmp_path / f"{number}.json"
-        assert main(["simulate", *arguments.split(), "--drain", "--json", str(path), *extra]) == 0
+        assert main(["simulate", *arguments.split(), "--json", str(path), *extra]) == 0
         (result,) = json.loads(path.read_text())
         assert result["unfinished"] == 0
         iterations.append(result["iterations"])
