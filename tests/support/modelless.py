@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from unittest.mock import patch
 
 from fickle import Fickle
@@ -12,6 +11,7 @@ from vllm.v1.structured_output import StructuredOutputManager
 from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.policy.learned_cost_model import LearnedCostModel
 from intercept_core.scheduler import InterceptAsyncScheduler, InterceptScheduler
+from intercept_core.scheduler.config import InterceptConfig
 from intercept_core.scheduler.mixin import InterceptMixin
 from loadtest.simulator import virtual_scheduler
 from loadtest.simulator.hardware import Hardware
@@ -60,10 +60,10 @@ class Kind:
 def make(kind: Kind, clock: Callable[[], float]) -> InterceptMixin:
     """A scheduler of this kind on this clock."""
     hardware = kind.hardware
-    options: dict[str, Any] = {}
     # vLLM takes its second runner only where Triton is.
     runner = property(lambda config: kind.runner_v2)
-    config = virtual_scheduler._config(hardware, kind.policy, kind.caching, options)
+    intercept = InterceptConfig(policy=kind.policy)
+    config = virtual_scheduler._config(hardware, intercept, kind.caching)
     with patch.object(VllmConfig, "use_v2_model_runner", runner):
         if not kind.host_blocks:
             config.kv_transfer_config = None
