@@ -21,8 +21,8 @@ class Placement:
     """Sends a request to the replica that holds its context, others where pressure is least.
 
     Pressure is what replicas have reported, plus what was sent to them since. One that is full
-    comes after all others. Where nobody has reported of late, the less used of two random
-    replicas is taken.
+    comes after all others. One that has yet to report gets no more than what it holds already.
+    Where nobody has reported of late, the less used of two random replicas is taken.
 
     Args:
         pass_over: See :class:`~deployments.routing.section.RoutingSection`.
@@ -55,11 +55,13 @@ class Placement:
         before = self._loads
         self._loads = {replica: load for replica, load in loads.items() if load is not None}
         self._sent = {replica: self._sent.get(replica, 0) for replica in loads}
+        # One that comes has as long for its first report as the others for their next.
+        now_s = self._clock()
+        self._heard_at_s = {replica: self._heard_at_s.get(replica, now_s) for replica in loads}
         for replica, load in self._loads.items():
             if replica not in before or before[replica].number != load.number:
-                self._heard_at_s[replica] = self._clock()
+                self._heard_at_s[replica] = now_s
                 self._sent[replica] = 0
-        self._heard_at_s = {replica: self._heard_at_s[replica] for replica in self._loads}
 
     def sent(self, replica: str, hint: RouteHint) -> None:
         """Notes that ``replica`` got the request, and so will hold its context."""
@@ -68,13 +70,16 @@ class Placement:
 
     def rank(self, replicas: Sequence[str], hint: RouteHint) -> list[str]:
         """Those of ``replicas`` that may serve the request, the best first."""
-        heard = [replica for replica in replicas if self._is_heard(replica)]
+        recent = [replica for replica in replicas if self._is_heard(replica)]
+        heard = [replica for replica in recent if replica in self._loads]
         living = [replica for replica in heard if not self._loads[replica].failed]
         # Shuffled before it is sorted: equals take turns.
         if living:
+            new = [replica for replica in recent if replica not in self._loads]
             ranked = sorted(self._shuffled(living), key=self._burden)
             open_ones = [replica for replica in ranked if not self._is_full(replica)]
-            wanted = self._wanted(hint, open_ones or ranked)
+            wanted = self._wanted(hint, open_ones or ranked, new)
+            ranked += [replica for replica in new if replica == wanted]
         else:
             silent = [replica for replica in replicas if replica not in heard]
             ranked = self._shuffled(silent or replicas)
@@ -98,10 +103,14 @@ class Placement:
     def _pressure(self, replica: str) -> float:
         return self._loads[replica].pressure(self._sent[replica])
 
-    def _wanted(self, hint: RouteHint, ranked: Sequence[str]) -> str | None:
+    def _wanted(
+        self, hint: RouteHint, ranked: Sequence[str], new: Collection[str]
+    ) -> str | None:
         """The replica that should serve the request unless its pressure is too high."""
         least = self._pressure(ranked[0])
-        if (holder := self._holder(hint, ranked)) is not None:
+        if (holder := self._holder(hint, [*ranked, *new])) in new:
+            return holder
+        if holder is not None:
             return holder if self._pressure(holder) - least <= self._pass_over else None
         if not hint.session_key:
             return None

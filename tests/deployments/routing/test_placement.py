@@ -191,6 +191,20 @@ def test_a_replica_that_has_not_reported_yet_waits_for_its_turn():
     assert replicas.send() == "new"
 
 
+@pytest.mark.parametrize(
+    ("later_s", "stays"), [(0.0, True), (PERIOD_S * 4, True), (9.0, False)]
+)
+def test_a_session_stays_with_one_that_has_yet_to_report(later_s, stays):
+    replicas = Replicas("a", "b")
+    session = RouteHint("s")
+    holder = replicas.send(session)
+    (other,) = {"a", "b"} - {holder}
+    replicas.now_s += later_s
+    replicas.report(**{other: 0.0})
+    assert (replicas.send(session) == holder) is stays
+    assert replicas.send() == other
+
+
 def test_without_any_report_requests_are_spread_and_sessions_stick():
     replicas = Replicas("a", "b")
     spread = Counter(replicas.send() for _ in range(20))
