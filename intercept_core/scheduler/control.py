@@ -3,6 +3,7 @@
 from typing import Any
 
 from intercept_core.scheduler.mixin import InterceptMixin
+from intercept_core.scheduler.parked import Parked
 
 METHOD = "intercept_control"
 """Name for ``AsyncMPClient.call_utility_async``."""
@@ -59,7 +60,7 @@ def snapshot(scheduler: InterceptMixin) -> dict[str, Any]:
             parked.key: {
                 "disposition": parked.disposition.value,
                 "context_tokens": parked.context_tokens,
-                "lost_tokens": parked.lost_tokens(scheduler.block_size),
+                "lost_tokens": _lost_tokens(scheduler, parked),
                 "kind": parked.kind,
                 "parked_s": now_s - parked.since_s,
                 "eta_s": None if parked.eta_s is None else parked.eta_s - now_s,
@@ -79,3 +80,9 @@ def snapshot(scheduler: InterceptMixin) -> dict[str, Any]:
             "relative_error": scheduler.intercept_cost.relative_error,
         },
     }
+
+
+def _lost_tokens(scheduler: InterceptMixin, parked: Parked) -> int:
+    if parked.device_blocks and not scheduler.device.divisible:
+        return 0  # all or nothing; fewer blocks than tokens are those of a window
+    return parked.lost_tokens(scheduler.block_size)

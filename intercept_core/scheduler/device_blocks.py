@@ -1,9 +1,10 @@
 """The device blocks of contexts that nobody computes on."""
 
 from collections.abc import Callable
-from itertools import chain, islice, takewhile
+from itertools import chain, takewhile
 
 from vllm.v1.core.kv_cache_manager import KVCacheManager
+from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
 from vllm.v1.request import Request
 
 from intercept_core.scheduler.held_blocks import HeldBlocks
@@ -42,8 +43,15 @@ class DeviceBlocks:
 
     def held(self, request: Request) -> int:
         """Blocks of ``request``, in all groups."""
-        groups = self.manager.get_block_ids(request.request_id)
-        return sum(len(block_ids) for block_ids in groups)
+        return len(self._ids(request.request_id))
+
+    def _ids(self, request_id: str) -> list[int]:
+        """But for vLLM's null block, which stands for what a sliding window has left."""
+        groups = self.manager.get_block_ids(request_id)
+        if self.divisible:
+            return list(groups[0])
+        null_id = self.manager.block_pool.null_block.block_id
+        return [id_ for id_ in chain.from_iterable(groups) if id_ != null_id]
 
     def ids(self, request: Request, first: int, count: int) -> list[int]:
         """Ids of ``count`` blocks, in a cache with one group."""
@@ -70,11 +78,8 @@ class DeviceBlocks:
         parked.held_since_s = self._settled_s
 
     def _counted(self, parked: Parked, first: int) -> list[int]:
-        """Ids of the blocks of a parked context from this one on, but for vLLM's null block."""
-        groups = self.manager.get_block_ids(parked.request_id)
-        null_id = self.manager.block_pool.null_block.block_id
-        held = islice(chain.from_iterable(groups), first, parked.device_blocks)
-        return [block_id for block_id in held if block_id != null_id]
+        """Ids of the blocks of a parked context from this one on."""
+        return self._ids(parked.request_id)[first : parked.device_blocks]
 
     def settle(self) -> None:
         """Adds what parked contexts have held until now to their account."""
@@ -95,7 +100,7 @@ class DeviceBlocks:
         return parked.device_blocks + arriving
 
     def shrink(self, parked: Parked, keep: int) -> None:
-        """Lets go of all blocks but the first ``keep``; keeping any needs a single group."""
+        """Lets go of all blocks but the first ``keep``; keeping any needs them divisible."""
         if parked.request_id in self._table:
             self.settle()
             self.parked.remove(self._counted(parked, keep))
@@ -106,8 +111,13 @@ class DeviceBlocks:
 
     @property
     def divisible(self) -> bool:
-        """Whether contexts can be kept in part."""
-        return len(self.manager.coordinator.single_type_managers) == 1
+        """Whether contexts can be kept in part.
+
+        A layer with a window has let go of what is before it: whoever computes the end again
+        would read there what others have written since.
+        """
+        groups = self.manager.coordinator.single_type_managers
+        return len(groups) == 1 and type(groups[0]) is FullAttentionManager
 
     def cut(self, request: Request, keep: int) -> None:
         """Lets go of all blocks of a request but the first ``keep``."""

@@ -194,17 +194,16 @@ class InterceptMixin(Scheduler):
         self.device.uncache_uncomputed(request)
         blocks = cdiv(context_tokens, self.block_size)
         held = self.device.held(request)
-        if len(self.kv_cache_config.kv_cache_groups) == 1:
+        if self.device.divisible:
             held = min(held, blocks)
-            # An end that the device has lost already is no part of what can be moved.
-            blocks = held or blocks
         self.iterations.forget(request.request_id)
         parked = Parked(
             request=request,
             key=mark.key,
             since_s=self.clock(),
             context_tokens=context_tokens,
-            blocks=blocks,
+            # An end that the device has lost already is no part of what can be moved.
+            blocks=held or blocks,
             device_blocks=held,
             # A request that was preempted while its stop was on the way holds nothing.
             disposition=Disposition.PRESERVE if held else Disposition.DISCARD,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from vllm.utils.math_utils import cdiv
 from vllm.v1.core.kv_cache_manager import KVCacheBlocks
+from vllm.v1.core.single_type_kv_cache_manager import SingleTypeKVCacheManager
 from vllm.v1.request import Request, RequestStatus
 
 from intercept_core.scheduler.parked import Parked
@@ -191,9 +192,9 @@ class MemoryPressure:
         return self._blocks(requester.num_tokens) - held - self._shared()
 
     def _blocks(self, tokens: int) -> int:
-        scheduler = self._scheduler
-        groups = len(scheduler.kv_cache_config.kv_cache_groups)
-        return cdiv(tokens, scheduler.block_size) * groups
+        """The most that a context of so many tokens holds at a time, as vLLM reckons."""
+        groups = self._scheduler.kv_cache_manager.coordinator.single_type_managers
+        return sum(_most_blocks(group, tokens) for group in groups)
 
     def _shared(self) -> int:
         """Blocks of the prefix that others hold, too, so that they take no room."""
@@ -204,6 +205,8 @@ class MemoryPressure:
         scheduler = self._scheduler
         needed = self._needed(requester)
         urgent = self._is_urgent(requester)
+        if urgent and not scheduler.device.divisible:
+            return True  # kinds of layers differ in what they hold: that is the most
         parked = scheduler.parked
         needed -= scheduler.device.parked_alone if urgent else parked.yielding_blocks
         if needed > 0 and (urgent or self._is_impatient(requester)):
@@ -253,3 +256,9 @@ class MemoryPressure:
         scheduler._free_request_blocks(holder)
         holder.num_computed_tokens = 0
         scheduler.insert_by_arrival(holder)
+
+
+def _most_blocks(group: SingleTypeKVCacheManager, tokens: int) -> int:
+    blocks = cdiv(tokens, group.block_size)
+    most = group.max_admission_blocks_per_request  # of a layer with a window
+    return blocks if most is None else min(blocks, most)

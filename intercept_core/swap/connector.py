@@ -14,7 +14,13 @@ from vllm.distributed.kv_transfer.kv_connector.v1.base import (
 from vllm.distributed.parallel_state import get_world_group
 from vllm.v1.core.kv_cache_manager import KVCacheBlocks
 from vllm.v1.core.sched.output import SchedulerOutput
-from vllm.v1.kv_cache_interface import KVCacheConfig
+from vllm.v1.kv_cache_interface import (
+    FullAttentionSpec,
+    KVCacheConfig,
+    KVCacheSpec,
+    MLAAttentionSpec,
+    UniformTypeKVCacheSpecs,
+)
 from vllm.v1.outputs import KVConnectorOutput
 from vllm.v1.request import Request
 from vllm.v1.simple_kv_offload.cuda_mem_ops import pin_tensor
@@ -38,6 +44,9 @@ from intercept_core.swap.thread_copies import ThreadCopies
 if TYPE_CHECKING:
     from vllm.forward_context import ForwardContext
 
+MOVABLE = {FullAttentionSpec.__name__, MLAAttentionSpec.__name__}
+"""Kinds of layers that hold all blocks of a context, so that a part of it can go and return."""
+
 
 class InterceptConnector(KVConnectorBase_V1, SupportsHMA):
     """Carries orders out and reports back; what they mean only the scheduler knows.
@@ -56,11 +65,17 @@ class InterceptConnector(KVConnectorBase_V1, SupportsHMA):
         self, vllm_config: VllmConfig, role: KVConnectorRole, kv_cache_config: KVCacheConfig
     ) -> None:
         super().__init__(vllm_config, role, kv_cache_config)
-        groups = len(kv_cache_config.kv_cache_groups)
-        if groups != 1:
+        groups = kv_cache_config.kv_cache_groups
+        if len(groups) != 1:
             raise ValueError(
                 f"kv_connector: InterceptConnector moves contexts of one KV cache group, and "
-                f"this model has {groups}; serve it without a host pool"
+                f"this model has {len(groups)}; serve it without a host pool"
+            )
+        if others := _kinds_of_layers(groups[0].kv_cache_spec) - MOVABLE:
+            raise ValueError(
+                "kv_connector: InterceptConnector moves contexts of layers that attend to all "
+                f"of them, and this model has {', '.join(sorted(others))}; serve it without a "
+                "host pool"
             )
         stages = vllm_config.parallel_config.pipeline_parallel_size
         if stages != 1:
@@ -221,3 +236,9 @@ def _from_all_workers(seen: Seen) -> list[Seen]:
     everyone: list[Any] = [None] * group.world_size
     torch.distributed.all_gather_object(everyone, seen, group.cpu_group)
     return everyone
+
+
+def _kinds_of_layers(spec: KVCacheSpec) -> set[str]:
+    # Workers may be told of every layer, the scheduler of one for all.
+    each = spec.kv_cache_specs.values() if isinstance(spec, UniformTypeKVCacheSpecs) else [spec]
+    return {type(layer).__name__ for layer in each}

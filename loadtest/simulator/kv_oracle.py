@@ -66,23 +66,30 @@ class KvOracle:
     """Follows every write to the KV cache and checks every read.
 
     It stands in for the workers' memory: iterations go to :meth:`apply` in the order in which
-    workers run them, copies to :meth:`copy` at whatever moment they are made. A cache of one
-    group of blocks is assumed.
+    workers run them, copies to :meth:`copy` at whatever moment they are made.
 
     Args:
         device_blocks: Blocks of the device, the null block included.
         host_blocks: Blocks of the host pool.
         block_tokens: Tokens of a block.
+        windows: For each group of blocks, how many tokens its layers attend to; None for all.
 
     Attributes:
         checked_tokens: How many tokens' KV was read and found right.
     """
 
-    def __init__(self, device_blocks: int, host_blocks: int, block_tokens: int) -> None:
+    def __init__(
+        self,
+        device_blocks: int,
+        host_blocks: int,
+        block_tokens: int,
+        windows: Sequence[int | None] = (None,),
+    ) -> None:
         self._block_tokens = block_tokens
+        self._windows = windows
         self._device = np.full((device_blocks, block_tokens), EMPTY)
         self._host = np.full((max(host_blocks, 1), block_tokens), EMPTY)
-        self._tables: dict[str, list[int]] = {}
+        self._tables: dict[str, list[list[int]]] = {}
         self._contexts: dict[str, _Context] = {}
         self.checked_tokens = 0
 
@@ -127,7 +134,7 @@ class KvOracle:
     ) -> dict[str, int]:
         starts: dict[str, int] = {}
         for new in output.scheduled_new_reqs:
-            self._tables[new.req_id] = list(new.block_ids[0])
+            self._tables[new.req_id] = [list(ids) for ids in new.block_ids]
             starts[new.req_id] = new.num_computed_tokens
             self._compare_tokens(new.req_id, new.prompt_token_ids, requests)
         cached = output.scheduled_cached_reqs
@@ -136,9 +143,9 @@ class KvOracle:
         ):
             starts[request_id] = computed
             if request_id in cached.resumed_req_ids:
-                self._tables[request_id] = []
-            if blocks is not None:
-                self._tables[request_id] += blocks[0]
+                self._tables[request_id] = [[] for _ in self._windows]
+            for table, ids in zip(self._tables[request_id], blocks or (), strict=False):
+                table += ids
         return starts
 
     @staticmethod
@@ -154,27 +161,34 @@ class KvOracle:
     def _write(
         self, requests: Mapping[str, Request], request_id: str, start: int, end: int
     ) -> Fingerprints:
-        table = self._tables[request_id]
-        if len(table) * self._block_tokens < end:
-            raise LostContext(f"{request_id}: {len(table)} blocks are too few for {end} tokens")
         if request_id in requests:
             context = self._contexts.setdefault(request_id, _Context())
             values = context.fingerprints(requests[request_id]._all_token_ids, end)
         else:
             values = np.full(end, EMPTY)
         positions = np.arange(start, end)
-        blocks = np.array(table)[positions // self._block_tokens]
-        self._device[blocks, positions % self._block_tokens] = values[start:]
+        for table in self._tables[request_id]:
+            if len(table) * self._block_tokens < end:
+                raise LostContext(
+                    f"{request_id}: {len(table)} blocks are too few for {end} tokens"
+                )
+            blocks = np.array(table)[positions // self._block_tokens]
+            self._device[blocks, positions % self._block_tokens] = values[start:]
         return values
 
     def _read(self, request_id: str, values: Fingerprints) -> None:
-        table = self._tables[request_id]
-        blocks = table[: -(-len(values) // self._block_tokens)]
-        found = self._device[blocks].reshape(-1)[: len(values)]
-        wrong = np.flatnonzero(found != values)
-        if wrong.size:
-            raise LostContext(
-                f"{request_id}: the KV of {wrong.size} of {len(values)} tokens is not its own, "
-                f"first at {wrong[0]}, in block {table[wrong[0] // self._block_tokens]}"
-            )
-        self.checked_tokens += len(values)
+        end = len(values)
+        for table, window in zip(self._tables[request_id], self._windows, strict=True):
+            # The first of the new tokens attends to itself, too.
+            first = 0 if window is None else max(end - window + 1, 0)
+            first_block = first // self._block_tokens
+            blocks = table[first_block : -(-end // self._block_tokens)]
+            skipped = first_block * self._block_tokens
+            found = self._device[blocks].reshape(-1)[first - skipped : end - skipped]
+            wrong = first + np.flatnonzero(found != values[first:])
+            if wrong.size:
+                raise LostContext(
+                    f"{request_id}: the KV of {wrong.size} of {end - first} tokens is not its "
+                    f"own, first at {wrong[0]}, in block {table[wrong[0] // self._block_tokens]}"
+                )
+            self.checked_tokens += end - first

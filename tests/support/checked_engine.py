@@ -96,7 +96,7 @@ class CheckedEngine:
         self.iterations = 0
         self.idle = 0
         self.scheduler = make(kind, lambda: self.now_s)
-        self.oracle = KvOracle(kind.device_blocks, kind.host_blocks, BLOCK_TOKENS)
+        self.oracle = KvOracle(kind.device_blocks, kind.host_blocks, BLOCK_TOKENS, kind.windows)
         self.worker = RandomWorker(Random(f"{seed} worker"), kind.runner_v2)
         self.copies = FakeCopies(COST, self.oracle, seed)
         self._under_way: deque[SchedulerOutput] = deque()

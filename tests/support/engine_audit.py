@@ -32,12 +32,16 @@ class Audit:
         """Each block is free, or held as often as it says, by requests that exist."""
         scheduler = self._scheduler
         manager = scheduler.kv_cache_manager
-        (group,) = manager.coordinator.single_type_managers
         pool = manager.block_pool
+        tables = [
+            table
+            for group in manager.coordinator.single_type_managers
+            for table in group.req_to_blocks.items()
+        ]
         held = Counter(
-            block.block_id for blocks in group.req_to_blocks.values() for block in blocks
+            block.block_id for _, blocks in tables for block in blocks if not block.is_null
         )
-        holders = {id_ for id_, blocks in group.req_to_blocks.items() if blocks}
+        holders = {id_ for id_, blocks in tables if blocks}
         assert holders <= scheduler.requests.keys(), "blocks of requests that have ended"
         assert len(held) + pool.get_num_free_blocks() == pool.num_gpu_blocks - 1, "block leak"
         wrong = [id_ for id_, count in held.items() if pool.blocks[id_].ref_cnt != count]
@@ -65,9 +69,7 @@ class Audit:
         scheduler = self._scheduler
         table = scheduler.parked
         held = Counter(
-            block_id
-            for parked in table
-            for block_id in scheduler.device.ids(parked.request, 0, parked.device_blocks)
+            block_id for parked in table for block_id in scheduler.device._counted(parked, 0)
         )
         assert scheduler.device.parked._holders == held
         blocks = scheduler.kv_cache_manager.block_pool.blocks

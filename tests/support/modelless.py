@@ -1,11 +1,13 @@
 """The production scheduler of any kind, without a model, small enough to be short of things."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from unittest.mock import patch
 
+import torch
 from fickle import Fickle
 from vllm.config import VllmConfig
+from vllm.v1.kv_cache_interface import KVCacheConfig, SlidingWindowSpec
 from vllm.v1.structured_output import StructuredOutputManager
 
 from intercept_core.policy.cost_model import LinearCostModel
@@ -37,6 +39,7 @@ class Kind:
         caching: Prefix caching.
         device_blocks: Blocks of the device, vLLM's null block included.
         host_blocks: Blocks of the host pool; 0 for no connector at all.
+        windows: For each group of layers, how many tokens it attends to; None for all.
     """
 
     policy: str
@@ -46,6 +49,7 @@ class Kind:
     caching: bool
     device_blocks: int
     host_blocks: int
+    windows: tuple[int | None, ...] = (None,)
 
     @property
     def hardware(self) -> Hardware:
@@ -74,7 +78,7 @@ def make(kind: Kind, clock: Callable[[], float]) -> InterceptMixin:
         made = InterceptAsyncScheduler if kind.asynchronous else InterceptScheduler
         scheduler = made(
             vllm_config=config,
-            kv_cache_config=virtual_scheduler._cache_config(hardware),
+            kv_cache_config=_cache_config(kind),
             structured_output_manager=StructuredOutputManager(config),
             block_size=BLOCK_TOKENS,
             hash_block_size=BLOCK_TOKENS,
@@ -86,6 +90,28 @@ def make(kind: Kind, clock: Callable[[], float]) -> InterceptMixin:
     scheduler.clock = clock
     scheduler.intercept_cost = LearnedCostModel(COST, COST.saturation_tokens)
     return scheduler
+
+
+def _cache_config(kind: Kind) -> KVCacheConfig:
+    config = virtual_scheduler._cache_config(kind.hardware)
+    (group,) = config.kv_cache_groups
+    return replace(
+        config,
+        kv_cache_groups=[
+            group if window is None else replace(group, kv_cache_spec=_windowed(window))
+            for window in kind.windows
+        ],
+    )
+
+
+def _windowed(tokens: int) -> SlidingWindowSpec:
+    return SlidingWindowSpec(
+        block_size=BLOCK_TOKENS,
+        num_kv_heads=1,
+        head_size=1,
+        dtype=torch.float32,
+        sliding_window=tokens,
+    )
 
 
 __all__ = ["FICKLE", "Fickle", "Kind", "make"]

@@ -6,8 +6,9 @@ from typing import Any
 
 from checked_engine import TRIGGER, WORDS, CheckedEngine
 from engine_audit import Audit
-from modelless import BLOCK_TOKENS, MODEL_TOKENS, Fickle, Kind
+from modelless import BATCH_TOKENS, BLOCK_TOKENS, MODEL_TOKENS, Fickle, Kind
 from vllm import SamplingParams
+from vllm.utils.math_utils import cdiv
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.engine import EngineCoreOutput
 from vllm.v1.request import Request, RequestStatus
@@ -72,7 +73,8 @@ class RandomWalk:
         self.longest_wait = 0
         self._rng = Random(f"{seed} clients")
         # The largest context that the device holds, with a block to spare for its last token.
-        self._most_tokens = min(MODEL_TOKENS - 8, (kind.device_blocks - 2) * BLOCK_TOKENS)
+        room = kind.device_blocks - 2 - _windowed_blocks(kind)
+        self._most_tokens = min(MODEL_TOKENS - 8, room * BLOCK_TOKENS)
         self._prefixes = [self._words(self._most_tokens // 2) for _ in range(3)]
         self._clients: dict[str, ClientSide] = {}
         self._number = 0
@@ -234,15 +236,7 @@ class RandomWalk:
         if self._rng.random() < 0.9:
             self.scheduler.reset_prefix_cache()
             return
-        swapper = self.scheduler.swapper
-        into_device = swapper is not None and any(
-            not copy.to_host for copy, _ in swapper._copies.values()
-        )
-        try:
-            self.scheduler.reset_prefix_cache(reset_running_requests=True)
-        except RuntimeError:
-            # Blocks into which a copy is being made cannot be given up.
-            assert into_device
+        self.scheduler.reset_prefix_cache(reset_running_requests=True)
 
     def _words(self, count: int) -> list[int]:
         return self._rng.choices(WORDS, k=count)
@@ -329,3 +323,11 @@ class RandomWalk:
                 client.bypassed.clear()
         self._waits = waits
         self.longest_wait = max([self.longest_wait, *waits.values()])
+
+
+def _windowed_blocks(kind: Kind) -> int:
+    """What a context holds in layers with windows, at most: what is left behind goes when the
+    iterations on their way have ended."""
+    under_way = (kind.depth + 1) * BATCH_TOKENS
+    windows = [window for window in kind.windows if window is not None]
+    return sum(cdiv(window + under_way, BLOCK_TOKENS) + 1 for window in windows)

@@ -143,15 +143,16 @@ def test_a_newcomer_leaves_the_memory_that_a_slow_recomputation_still_needs(
     newcomer: Any = SimpleNamespace(
         request_id="new", num_tokens=new_tokens, status=RequestStatus.WAITING
     )
+    layers = SimpleNamespace(block_size=10, max_admission_blocks_per_request=None)
     scheduler: Any = SimpleNamespace(
         iterations=Iterations(lambda: 0.0),
         pace=SimpleNamespace(is_bounding=paced),
         running=[slow],
         parked=(),
         swapper=None,
-        block_size=10,
-        kv_cache_manager=SimpleNamespace(watermark_blocks=3),
-        kv_cache_config=SimpleNamespace(kv_cache_groups=[None]),
+        kv_cache_manager=SimpleNamespace(
+            watermark_blocks=3, coordinator=SimpleNamespace(single_type_managers=[layers])
+        ),
         device=SimpleNamespace(held=lambda request: held if request is slow else 0),
     )
     scheduler.iterations.recompute("slow", 90)

@@ -3,9 +3,15 @@
 import dataclasses
 
 import pytest
+import torch
 from modelless import Kind, make
 from vllm.distributed.kv_transfer.kv_connector.v1.base import KVConnectorRole
 from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.kv_cache_interface import (
+    KVCacheSpec,
+    SlidingWindowSpec,
+    UniformTypeKVCacheSpecs,
+)
 from vllm.v1.outputs import KVConnectorOutput
 
 from intercept_core.scheduler.mixin import InterceptMixin
@@ -153,6 +159,24 @@ def test_several_kv_cache_groups_are_refused(scheduler: InterceptMixin) -> None:
     hybrid = dataclasses.replace(config, kv_cache_groups=config.kv_cache_groups * 2)
     with pytest.raises(ValueError, match=r"one KV cache group, and this model has 2"):
         InterceptConnector(scheduler.vllm_config, KVConnectorRole.SCHEDULER, hybrid)
+
+
+@pytest.mark.parametrize("of_each_layer", [False, True])
+def test_layers_with_a_window_are_refused(
+    scheduler: InterceptMixin, of_each_layer: bool
+) -> None:
+    config = scheduler.kv_cache_config
+    (group,) = config.kv_cache_groups
+    spec: KVCacheSpec = SlidingWindowSpec(
+        block_size=16, num_kv_heads=1, head_size=1, dtype=torch.float32, sliding_window=64
+    )
+    if of_each_layer:
+        spec = UniformTypeKVCacheSpecs(block_size=16, kv_cache_specs={"layer": spec})
+    windowed = dataclasses.replace(
+        config, kv_cache_groups=[dataclasses.replace(group, kv_cache_spec=spec)]
+    )
+    with pytest.raises(ValueError, match=r"attend to all of them, .* has SlidingWindowSpec"):
+        InterceptConnector(scheduler.vllm_config, KVConnectorRole.SCHEDULER, windowed)
 
 
 def test_pipeline_stages_are_refused(
