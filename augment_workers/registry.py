@@ -5,11 +5,10 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ConfigDict, Field, ValidationError, create_model
-
 from augment_workers.arguments import schema_problem
 from augment_workers.artifacts import ArtifactStore
 from augment_workers.base import Augmentation, ToolSpec
+from intercept_core.constructor_options import fitting, parameters_of
 
 BUILT_IN: Mapping[str, str] = {
     "alfworld": "augment_workers.alfworld.augmentation:Alfworld",
@@ -47,8 +46,8 @@ def create(
     """
     arguments = check_options(type_name, options)
     augmentation = resolve(type_name)
-    for name, parameter in _parameters(augmentation).items():
-        if parameter.annotation is not ArtifactStore:
+    for name, parameter in parameters_of(augmentation).items():
+        if not _is_given(parameter):
             continue
         if artifacts is None:
             raise RegistryError(f"augmentation {type_name!r} needs a store of artifacts")
@@ -76,31 +75,17 @@ def check_options(type_name: str, options: Mapping[str, Any] | None = None) -> d
         RegistryError: when there is no such class, or an option is unknown, missing or of
             the wrong type; the message names the option.
     """
-    parameters = {
-        name: parameter
-        for name, parameter in _parameters(resolve(type_name)).items()
-        if parameter.annotation is not ArtifactStore  # the host's to give
-    }
-    # The aliases keep an option such as "schema" from shadowing a method of the model.
-    fields: dict[str, Any] = {
-        f"option_{name}": (
-            Any if parameter.annotation is parameter.empty else parameter.annotation,
-            Field(... if parameter.default is parameter.empty else None, alias=name),
-        )
-        for name, parameter in parameters.items()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    }
-    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-    model = create_model("Options", __config__=config, **fields)
+    augmentation = resolve(type_name)
+    given = [name for name, one in parameters_of(augmentation).items() if _is_given(one)]
     try:
-        checked = model.model_validate(dict(options or {}))
-    except ValidationError as error:
-        problems = "; ".join(_problem(problem, parameters) for problem in error.errors())
-        raise RegistryError(f"augmentation {type_name!r}: {problems}") from None
-    return {
-        field.removeprefix("option_"): getattr(checked, field)
-        for field in checked.model_fields_set
-    }
+        return fitting(augmentation, options, but=given)
+    except ValueError as error:
+        raise RegistryError(f"augmentation {type_name!r}: {error}") from None
+
+
+def _is_given(parameter: inspect.Parameter) -> bool:
+    """Whether it is the host's to give."""
+    return parameter.annotation is ArtifactStore
 
 
 def resolve(type_name: str) -> type[Augmentation]:
@@ -128,10 +113,6 @@ def resolve(type_name: str) -> type[Augmentation]:
     return found
 
 
-def _parameters(augmentation: type[Augmentation]) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(augmentation, eval_str=True).parameters
-
-
 def _require_complete(type_name: str, found: type[Augmentation]) -> None:
     missing = sorted(found.__abstractmethods__)
     if not any("declared" in vars(base) for base in found.__mro__ if base is not Augmentation):
@@ -144,13 +125,3 @@ def _require_complete(type_name: str, found: type[Augmentation]) -> None:
         raise RegistryError(
             f"augmentation {type_name!r}: parameters is no JSON schema: {problem}"
         )
-
-
-def _problem(problem: Any, options: Mapping[str, Any]) -> str:
-    path = ".".join(map(str, problem["loc"]))
-    if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
-        known = ", ".join(options) or "none"
-        return f"there is no option {path}; there are: {known}"
-    if problem["type"] == "missing":
-        return f"option {path} is missing"
-    return f"option {path}: {problem['msg']}, not {problem['input']!r}"

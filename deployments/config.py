@@ -16,7 +16,12 @@ from deployments.section import Environment, Section, suggestion, unknown_field
 from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.trigger_config import overlapping
 from intercept_core.policy.cost_profile import CostProfile, read_profile
-from intercept_core.policy.registry import DEFAULT_POLICY, POLICIES
+from intercept_core.policy.registry import (
+    DEFAULT_POLICY,
+    POLICIES,
+    check_options,
+    resolve,
+)
 
 _OURS = {
     "model": "set model beside engine instead",
@@ -36,7 +41,7 @@ class SchedulerSection(Section):
 
     Attributes:
         policy: A name of ``intercept_core.policy.registry``, or ``package.module:Class`` of
-            your own policy.
+            your own policy, which whoever deploys must be able to import, too.
         policy_options: Keyword arguments of the policy.
         profile: The file that ``infercept profile`` wrote, or its numbers; None to learn the
             costs from careful guesses. A relative path starts at the folder of the deploy
@@ -68,14 +73,21 @@ class SchedulerSection(Section):
     @classmethod
     def _serves(cls, name: str) -> str:
         known = {policy for policy, found in POLICIES.items() if not found.needs_truth}
-        if name not in known and ":" not in name:
+        if name not in POLICIES and ":" not in name:
+            raise ValueError(f"{name!r} is not known; {suggestion(name, known)}")
+        if resolve(name).needs_truth:
             raise ValueError(
                 f"{name!r} needs to be told how long interceptions will take, which only "
                 "experiments know; serve adaptive instead"
-                if name in POLICIES
-                else f"{name!r} is not known; {suggestion(name, known)}"
             )
         return name
+
+    @field_validator("policy_options")
+    @classmethod
+    def _fit(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "policy" in info.data:
+            check_options(info.data["policy"], options)
+        return options
 
     @field_validator("profile", mode="before")
     @classmethod

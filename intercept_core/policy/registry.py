@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from intercept_core.constructor_options import fitting
 from intercept_core.policy.adaptive import Adaptive
 from intercept_core.policy.base import Policy
 from intercept_core.policy.budgeted_swap import BudgetedSwap
@@ -45,24 +46,39 @@ def create(name: str, options: Mapping[str, Any] | None = None) -> Policy:
     Raises:
         ValueError: if there is no such policy, or it does not take these options.
     """
-    policy = _import(name) if ":" in name else POLICIES.get(name)
-    if policy is None:
-        known = ", ".join(sorted(POLICIES))
-        raise ValueError(
-            f"policy: {name!r} is not known; choose one of {known}, or package.module:Class"
-        )
-    try:
-        return policy(**(options or {}))
-    except TypeError as error:
-        raise ValueError(f"policy_options of {name!r}, {options!r}: {error}") from error
+    return resolve(name)(**check_options(name, options))
 
 
-def _import(path: str) -> type[Policy]:
-    module, _, attribute = path.partition(":")
+def resolve(name: str) -> type[Policy]:
+    """The class with this name.
+
+    Raises:
+        ValueError: if there is none, or it is no policy.
+    """
+    module, own, attribute = name.partition(":")
+    if not own:
+        if name not in POLICIES:
+            known = ", ".join(sorted(POLICIES))
+            raise ValueError(
+                f"policy: {name!r} is not known; choose one of {known}, or package.module:Class"
+            )
+        return POLICIES[name]
     try:
-        policy = getattr(importlib.import_module(module), attribute)
+        found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"policy: {path!r} cannot be imported: {error}") from error
-    if not (isinstance(policy, type) and issubclass(policy, Policy)):
-        raise ValueError(f"policy: {path!r} is not a subclass of Policy")
-    return policy
+        raise ValueError(f"policy: {name!r} cannot be imported: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Policy)):
+        raise ValueError(f"policy: {name!r} is not a subclass of Policy")
+    return found
+
+
+def check_options(name: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The constructor's arguments that ``options`` mean.
+
+    Raises:
+        ValueError: if the policy does not take them; the message names the option.
+    """
+    try:
+        return fitting(resolve(name), options)
+    except ValueError as error:
+        raise ValueError(f"policy_options of {name!r}: {error}") from None

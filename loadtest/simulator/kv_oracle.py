@@ -187,8 +187,9 @@ class KvOracle:
             found = self._device[blocks].reshape(-1)[first - skipped : end - skipped]
             wrong = first + np.flatnonzero(found != values[first:])
             if wrong.size:
+                block = table[wrong[0] // self._block_tokens]
                 raise LostContext(
                     f"{request_id}: the KV of {wrong.size} of {end - first} tokens is not its "
-                    f"own, first at {wrong[0]}, in block {table[wrong[0] // self._block_tokens]}"
+                    f"own, first at {wrong[0]}, in block {block}"
                 )
             self.checked_tokens += end - first

@@ -77,13 +77,34 @@ def test_a_flag_in_an_environment_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("policy", "remedy"), [("adaptve", "'adaptive'"), ("oracle", "serve adaptive instead")]
+    ("policy", "remedy"),
+    [
+        ("adaptve", "'adaptive'"),
+        ("oracle", "serve adaptive instead"),
+        ("intercept_core.policy.oracle:Oracle", "serve adaptive instead"),
+        ("no.such:Thing", "cannot be imported: No module named 'no'"),
+        ("intercept_core.policy.types:CostModel", "is not a subclass of Policy"),
+    ],
 )
 def test_a_policy_must_be_one_that_can_serve(policy, remedy):
     found = mistakes(scheduler={"policy": policy})
     assert remedy in found["scheduler.policy"][1]
     assert config().scheduler.policy == "adaptive"
-    assert config(scheduler={"policy": "my.module:Mine"}).scheduler.policy == "my.module:Mine"
+    own = "intercept_core.policy.ttl:Ttl"
+    assert config(scheduler={"policy": own}).scheduler.policy == own
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"speed": 1}, "no option speed; there are: quantile, default_s"),
+        ({"quantile": "x"}, "option quantile: Input should be a valid number"),
+    ],
+)
+def test_a_policy_takes_its_own_options(options, problem):
+    found = mistakes(scheduler={"policy": "ttl", "policy_options": options})
+    assert problem in found["scheduler.policy_options"][1]
+    assert config(scheduler={"policy": "ttl", "policy_options": {"quantile": 0.5}})
 
 
 def test_there_is_room_for_one_connector():
