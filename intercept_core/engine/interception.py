@@ -27,8 +27,8 @@ class Interception:
         error: The failure's code and message; None otherwise.
         fraction: Share of the work done, 0 to 1, where the augmentation reports it.
         eta_s: Expected seconds until the result, where known.
-        context: What became of the KV cache meanwhile: ``preserved`` or ``discarded``;
-            known once resumed.
+        context: What became of the KV cache meanwhile: ``preserved``, ``swapped`` or
+            ``discarded``; known once resumed.
         context_tokens: Length of the context at the interception.
         recomputed_tokens: How many of them were computed again; known once resumed.
         result_tokens: Tokens inserted into the context.

@@ -75,6 +75,11 @@ LEVELS = {
         _gauge(PARKED, "Requests that wait for an augmentation.", *ENGINE, "kind"),
         _gauge("device_blocks", "KV blocks of the device, by state.", *ENGINE, "state"),
         _gauge("host_blocks", "KV blocks of the host pool, by state.", *ENGINE, "state"),
+        _gauge(
+            "iteration_prediction_error_ratio",
+            "Median relative error of the latest expected times of iterations.",
+            *ENGINE,
+        ),
     )
 }
 """Levels in the scheduler's reports, by their names there."""

@@ -31,7 +31,7 @@ class Decider:
         scheduler = self._scheduler
         if not scheduler.parked:
             return
-        started_s = time.perf_counter()
+        started_s = time.thread_time()
         state = self.engine_state()
         shown = scheduler.parked.next_shown(self._most_shown(state))
         decisions = scheduler.intercept_policy.decide(
@@ -55,7 +55,7 @@ class Decider:
         if scheduler.swapper is not None:
             scheduler.swapper.apply(answers)
         scheduler.limits.release_excess()
-        scheduler.telemetry.policy_s += time.perf_counter() - started_s
+        scheduler.telemetry.policy_s += time.thread_time() - started_s
 
     def _most_shown(self, state: EngineState) -> int:
         iteration_s = self._scheduler.intercept_cost.forward_s(

@@ -112,10 +112,12 @@ class StatsReporter:
 
     def levels(self) -> dict[str, dict[str, float]]:
         """What there is at this moment."""
+        error = self._scheduler.intercept_cost.relative_error
         return {
             "parked_requests": dict(Counter(one.kind or "" for one in self._scheduler.parked)),
             "device_blocks": self._device_blocks(),
             "host_blocks": self._host_blocks(),
+            "iteration_prediction_error_ratio": {} if error is None else {"": error},
         }
 
     def _host_blocks(self) -> dict[str, float]:

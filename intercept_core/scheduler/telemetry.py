@@ -11,10 +11,11 @@ class Telemetry:
     """Totals since the engine started.
 
     Attributes:
-        parked: Interceptions.
-        resumed: Resumes; the difference was aborted or is still parked.
+        parked: Interceptions, and ends of turns that a tool parser has still to read.
+        resumed: Resumes; the difference was aborted, had ended or is still parked.
         resumed_preserved: Resumes that found their context on the device.
-        resumed_swapped: Resumes whose context was, in part at least, copied back.
+        resumed_swapped: Resumes whose context was, in part at least, copied back, and nothing
+            of it computed again.
         discarded: Contexts that the policy discarded.
         mirrored: Decisions to mirror.
         swapped: Decisions to swap.

@@ -5,7 +5,7 @@ import pytest
 from intercept_core.metrics.catalogue import ALL
 from intercept_core.metrics.metric import Metric
 
-UNITS = ("_seconds", "_blocks", "_tokens", "_requests", "_calls")
+UNITS = ("_seconds", "_blocks", "_tokens", "_requests", "_calls", "_ratio")
 COUNTED = {
     *("parks", "decisions", "interceptions", "contexts_reclaimed", "overdue"),
     *("calls", "call_retries", "blocks_over_limit"),

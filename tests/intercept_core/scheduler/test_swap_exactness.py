@@ -92,7 +92,7 @@ def swap_engine(
     [(name, ROOMY) for name in (*COPYING, "fickle")]
     + [(name, TIGHT) for name in ("swap", "infercept", "adaptive", "fickle")],
 )
-def test_eight_sessions_in_a_cache_too_small_for_them(
+def test_six_sessions_in_a_cache_too_small_for_them(
     swap_engine: InProcessEngine,
     scripts: list[list[ScriptedTurn]],
     name: str,
