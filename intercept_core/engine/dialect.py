@@ -11,6 +11,7 @@ from vllm.tool_parsers import ToolParser, ToolParserManager
 from intercept_core.engine.dialect_config import DialectConfig
 from intercept_core.engine.plain_text import PlainText
 from intercept_core.engine.trigger_config import TriggerConfig
+from intercept_core.scheduler.continued_text import ContinuedText
 
 
 class CallError(ValueError):
@@ -53,6 +54,7 @@ class Dialect:
         self.config = config
         self._triggers = triggers or {}
         self._tokenizer = tokenizer
+        self._continued = ContinuedText(tokenizer)
         self._parser: type[ToolParser] | None = None
         self.trigger_token_ids: frozenset[int] = frozenset()
         if config.call_start is None:
@@ -63,7 +65,7 @@ class Dialect:
         else:
             self.trigger_token_ids = frozenset({self._single_token(config.call_end)})
         self.plain = PlainText(tokenizer)
-        start_token_ids = self._encode(config.call_start or "")
+        start_token_ids = self._continued.encode(config.call_start or "")
         self.call_start_token_id = start_token_ids[0] if len(start_token_ids) == 1 else None
 
     @property
@@ -107,9 +109,9 @@ class Dialect:
         """
         around = trigger or self.config
         return [
-            *self._encode(around.result_prefix),
+            *self._continued.encode(around.result_prefix),
             *self.plain.encode(text),
-            *self._encode(around.result_suffix),
+            *self._continued.encode(around.result_suffix),
         ]
 
     def cut(self, text: str, limit: int | None) -> str:
@@ -135,11 +137,8 @@ class Dialect:
         around = trigger or self.config
         return f"{around.result_prefix}{text}{around.result_suffix}"
 
-    def _encode(self, text: str) -> list[int]:
-        return list(self._tokenizer.encode(text, add_special_tokens=False))
-
     def _single_token(self, text: str) -> int:
-        token_ids = self._encode(text)
+        token_ids = self._continued.encode(text)
         if len(token_ids) != 1:
             raise ValueError(
                 f"dialect.call_end: {text!r} is {len(token_ids)} tokens for this model, and "

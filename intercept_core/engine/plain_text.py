@@ -6,6 +6,8 @@ from typing import Any
 
 from vllm.tokenizers import TokenizerLike
 
+from intercept_core.scheduler.continued_text import ContinuedText
+
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -18,6 +20,7 @@ class PlainText:
 
     def __init__(self, tokenizer: TokenizerLike) -> None:
         self._tokenizer = tokenizer
+        self._continued = ContinuedText(tokenizer)
         added = tokenizer.get_added_vocab()
         # Some models have added tokens for runs of spaces, which steer nothing.
         names = {name for name in (*added, *tokenizer.all_special_tokens) if name.strip()}
@@ -29,7 +32,7 @@ class PlainText:
         self._tag_ids = frozenset(ids.union(tokenizer.all_special_ids)) - {unknown}
 
     def encode(self, text: str) -> list[int]:
-        """Token ids that decode to ``text``, none of them a tag's."""
+        """Token ids that decode to ``text`` inside a context, none of them a tag's."""
         cuts = [match.start() + 1 for match in self._tags.finditer(text)]
         pieces = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
         return [token_id for piece in pieces for token_id in self._encode(piece)]
@@ -41,7 +44,8 @@ class PlainText:
         say a tag's name to a tokenizer that looks for it.
         """
         defused = self._tags.sub(lambda tag: f"{tag[0][0]} {tag[0][1:]}", text)
-        if self._tag_ids.isdisjoint(self._token_ids(defused)):
+        token_ids = self._tokenizer.encode(defused, add_special_tokens=False)
+        if self._tag_ids.isdisjoint(token_ids):
             return defused
         if len(text) < 2:
             return UNREADABLE
@@ -60,13 +64,10 @@ class PlainText:
 
     def _encode(self, piece: str) -> list[int]:
         """A tokenizer may read more than its name as a tag: other case, width or accents."""
-        token_ids = self._token_ids(piece)
+        token_ids = self._continued.encode(piece)
         if self._tag_ids.isdisjoint(token_ids):
             return token_ids
         if len(piece) < 2:
-            return self._token_ids(UNREADABLE)
+            return self._continued.encode(UNREADABLE)
         middle = len(piece) // 2
         return [*self._encode(piece[:middle]), *self._encode(piece[middle:])]
-
-    def _token_ids(self, text: str) -> list[int]:
-        return list(self._tokenizer.encode(text, add_special_tokens=False))

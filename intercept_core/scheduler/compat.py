@@ -1,17 +1,22 @@
 """Which vLLM releases the plugin was made for, and what it takes from them.
 
-The plugin overrides methods of vLLM's scheduler that are not a public interface. The methods
-and attributes of the scheduler that it relies on are listed here, so that a new release fails
-at start with the name of what changed instead of misbehaving later.
+The plugin overrides methods of vLLM's scheduler, and reaches into its KV cache; neither is a
+public interface. What it relies on is listed here, so that a new release fails at start with
+the name of what changed instead of misbehaving later.
 """
 
 import inspect
 import logging
+from collections.abc import Mapping
 from importlib import metadata
 
+from vllm import SamplingParams
+from vllm.v1.core.block_pool import BlockHashToBlockMap, BlockPool
+from vllm.v1.core.kv_cache_coordinator import KVCacheCoordinator
 from vllm.v1.core.kv_cache_manager import KVCacheManager
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
+from vllm.v1.request import Request
 
 logger = logging.getLogger(__name__)
 
@@ -49,35 +54,82 @@ REQUIRED_PARAMETERS: dict[str, tuple[str, ...]] = {
         "new_computed_blocks",
     ),
     "KVCacheManager.get_block_ids": ("self", "request_id"),
+    "KVCacheManager.free": ("self", "request"),
+    "KVCacheCoordinator.find_longest_cache_hit": (
+        "self",
+        "block_hashes",
+        "max_cache_hit_length",
+    ),
+    "BlockPool.touch": ("self", "blocks"),
+    "BlockPool.free_blocks": ("self", "ordered_blocks"),
+    "BlockPool.get_num_free_blocks": ("self",),
+    "BlockHashToBlockMap.__len__": ("self",),
+    "Request.append_output_token_ids": ("self", "token_ids"),
+    "Request.update_block_hashes": ("self",),
 }
 """Override point or helper to the parameters it must begin with."""
 
-REQUIRED_ATTRIBUTES = (
-    "running",
-    "waiting",
-    "kv_holding_waiting",
-    "deferred_waiting",
-    "requests",
-    "finished_req_ids",
-    "connector",
-    "num_waiting_for_streaming_input",
-    "reset_preempted_req_ids",
-    "kv_cache_manager",
-    "block_size",
-    "max_model_len",
-    "max_num_scheduled_tokens",
-    "need_mamba_block_aligned_split",
-    "defer_block_free",
-    "policy",
-    "current_step",
-    "scheduler_config",
-    "kv_cache_config",
-    "use_v2_model_runner",
-    "vllm_config",
-)
-"""Instance attributes of ``Scheduler`` that the plugin reads or writes."""
+REQUIRED_KEYWORDS: dict[str, tuple[str, ...]] = {
+    "KVCacheManager.allocate_slots": ("delay_cache_blocks", "has_scheduled_reqs"),
+}
+"""Method of those above to the parameters that are given to it by name."""
 
-_CLASSES = {cls.__name__: cls for cls in (Scheduler, AsyncScheduler, KVCacheManager)}
+REQUIRED_ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "Scheduler": (
+        "running",
+        "waiting",
+        "kv_holding_waiting",
+        "deferred_waiting",
+        "requests",
+        "finished_req_ids",
+        "connector",
+        "num_waiting_for_streaming_input",
+        "reset_preempted_req_ids",
+        "kv_cache_manager",
+        "block_size",
+        "max_model_len",
+        "max_num_scheduled_tokens",
+        "need_mamba_block_aligned_split",
+        "defer_block_free",
+        "policy",
+        "current_step",
+        "scheduler_config",
+        "kv_cache_config",
+        "use_v2_model_runner",
+        "vllm_config",
+        "pause_state",
+        "log_stats",
+    ),
+    "KVCacheManager": ("coordinator", "block_pool", "watermark_blocks", "enable_caching"),
+    "KVCacheCoordinator": ("single_type_managers",),
+    "SingleTypeKVCacheManager": ("req_to_blocks", "num_cached_block", "block_size"),
+    "BlockPool": ("num_gpu_blocks", "blocks", "null_block", "cached_block_hash_to_block"),
+    "KVCacheBlock": ("block_id", "ref_cnt"),
+    "Request": (
+        "streaming_queue",
+        "block_hashes",
+        "skip_reading_prefix_cache",
+        "num_computed_tokens",
+        "num_output_placeholders",
+        "num_tokens_with_spec",
+        "_all_token_ids",
+        "_output_token_ids",
+    ),
+}
+"""Class to the attributes of its instances that the plugin reads or writes."""
+
+_CLASSES: dict[str, type] = {
+    cls.__name__: cls
+    for cls in (
+        Scheduler,
+        AsyncScheduler,
+        KVCacheManager,
+        KVCacheCoordinator,
+        BlockPool,
+        BlockHashToBlockMap,
+        Request,
+    )
+}
 
 
 class IncompatibleVllm(RuntimeError):
@@ -98,15 +150,10 @@ def check(scheduler: Scheduler) -> None:
     """Compares the installed vLLM with what the plugin needs.
 
     Raises:
-        IncompatibleVllm: naming each override point whose signature differs, and each
-            attribute that ``scheduler`` lacks.
+        IncompatibleVllm: naming each method whose signature differs, and each attribute that
+            ``scheduler`` or its KV cache lacks.
     """
-    problems = mismatches()
-    problems += [
-        f"Scheduler.{name} is missing"
-        for name in REQUIRED_ATTRIBUTES
-        if not hasattr(scheduler, name)
-    ]
+    problems = [*mismatches(), *_missing(_instances(scheduler))]
     release = installed_release()
     if problems:
         raise IncompatibleVllm(
@@ -118,11 +165,38 @@ def check(scheduler: Scheduler) -> None:
 
 
 def mismatches() -> list[str]:
-    """Each override point of the installed vLLM whose signature differs, and how."""
+    """Each method of the installed vLLM whose signature differs, and how."""
     return [
         problem
         for name, parameters in REQUIRED_PARAMETERS.items()
         if (problem := _mismatch(name, parameters)) is not None
+    ]
+
+
+def _instances(scheduler: Scheduler) -> Mapping[str, object]:
+    """One of each class of ``REQUIRED_ATTRIBUTES``; None where it cannot be reached."""
+    manager = getattr(scheduler, "kv_cache_manager", None)
+    coordinator = getattr(manager, "coordinator", None)
+    pool = getattr(manager, "block_pool", None)
+    return {
+        "Scheduler": scheduler,
+        "KVCacheManager": manager,
+        "KVCacheCoordinator": coordinator,
+        "SingleTypeKVCacheManager": next(
+            iter(getattr(coordinator, "single_type_managers", ())), None
+        ),
+        "BlockPool": pool,
+        "KVCacheBlock": getattr(pool, "null_block", None),
+        "Request": Request("compat", [0], SamplingParams(), None),
+    }
+
+
+def _missing(instances: Mapping[str, object]) -> list[str]:
+    return [
+        f"{class_name}.{name} is missing"
+        for class_name, names in REQUIRED_ATTRIBUTES.items()
+        for name in names
+        if instances[class_name] is not None and not hasattr(instances[class_name], name)
     ]
 
 
@@ -134,4 +208,5 @@ def _mismatch(name: str, parameters: tuple[str, ...]) -> str | None:
     found = tuple(inspect.signature(method).parameters)
     if found[: len(parameters)] != parameters:
         return f"{name} takes ({', '.join(found)}), not ({', '.join(parameters)}, …)"
-    return None
+    lacking = [key for key in REQUIRED_KEYWORDS.get(name, ()) if key not in found]
+    return f"{name} takes no {', '.join(lacking)}" if lacking else None

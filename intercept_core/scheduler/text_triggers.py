@@ -13,6 +13,7 @@ from vllm.tokenizers import TokenizerLike, cached_tokenizer_from_config
 from vllm.v1.engine import EngineCoreOutputs
 from vllm.v1.request import Request, RequestStatus
 
+from intercept_core.scheduler.continued_text import ContinuedText
 from intercept_core.scheduler.mark import SessionMark
 from intercept_core.scheduler.text_call import KEY, TextCall
 from intercept_core.scheduler.watched_turn import WatchedTurn
@@ -31,11 +32,17 @@ class TextTriggers:
         # The engine has loaded it already, for structured outputs.
         return cached_tokenizer_from_config(self._model_config)
 
+    @cached_property
+    def _continued(self) -> ContinuedText:
+        return ContinuedText(self._tokenizer)
+
     def begin_turn(self, request: Request) -> None:
         """Reads ``request`` from here on, if it is a session with such triggers."""
         mark = SessionMark.of(request)
         if mark is not None and mark.text_triggers:
-            self._turns[request.request_id] = WatchedTurn(request, mark, self._tokenizer)
+            self._turns[request.request_id] = WatchedTurn(
+                request, mark, self._tokenizer, self._continued
+            )
 
     def forget(self, request_id: str) -> None:
         """Notes that a request has ended."""

@@ -6,6 +6,7 @@ from vllm.tokenizers import TokenizerLike
 from vllm.v1.engine.detokenizer import IncrementalDetokenizer
 from vllm.v1.request import Request
 
+from intercept_core.scheduler.continued_text import ContinuedText
 from intercept_core.scheduler.mark import SessionMark
 from intercept_core.scheduler.text_call import TextCall
 from intercept_core.scheduler.text_watch import TextWatch
@@ -16,10 +17,24 @@ tokenizers drop the space before the first word of a text)."""
 
 
 class WatchedTurn:
-    """Turns tokens into text as vLLM's frontend does, and looks for calls in it."""
+    """Turns tokens into text as vLLM's frontend does, and looks for calls in it.
 
-    def __init__(self, request: Request, mark: SessionMark, tokenizer: TokenizerLike) -> None:
+    Args:
+        request: Has the context so far.
+        mark: What ends its calls.
+        tokenizer: The model's.
+        continued: Encodes with it.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        mark: SessionMark,
+        tokenizer: TokenizerLike,
+        continued: ContinuedText,
+    ) -> None:
         self._tokenizer = tokenizer
+        self._continued = continued
         self._watch = TextWatch(mark.text_triggers, mark.other_call_start)
         self._text_of = IncrementalDetokenizer.from_new_request(
             tokenizer,
@@ -39,7 +54,7 @@ class WatchedTurn:
         """Adds a token of the model; returns the call that it completes.
 
         The context is cut behind the last token that ends at or before the cut. Where that
-        leaves a text up to the cut, it is encoded by itself. Several tokens can be taken
+        leaves a text up to the cut, it is encoded anew. Several tokens can be taken
         back where they are parts of one character.
         """
         settled_chars = len(self._watch.text)
@@ -54,13 +69,13 @@ class WatchedTurn:
             return None
         tail = self._watch.text[settled_chars : found.end]
         exact = found.end == len(self._watch.text)
-        put_back = [] if exact else self._tokenizer.encode(tail, add_special_tokens=False)
+        put_back = [] if exact else self._continued.encode(tail)
         return TextCall(
             trigger=found.trigger,
             argument=found.argument,
             tail=tail,
             taken_back=0 if exact else self._tokens - self._settled_tokens,
-            put_back=list(put_back),
+            put_back=put_back,
         )
 
     def _is_never_shown(self, token_id: int) -> bool:

@@ -16,6 +16,12 @@ SOURCES = {
     "AsyncScheduler": "v1/core/sched/async_scheduler.py",
     "KVCacheManager": "v1/core/kv_cache_manager.py",
     "EngineCore": "v1/engine/core.py",
+    "KVCacheCoordinator": "v1/core/kv_cache_coordinator.py",
+    "SingleTypeKVCacheManager": "v1/core/single_type_kv_cache_manager.py",
+    "BlockPool": "v1/core/block_pool.py",
+    "BlockHashToBlockMap": "v1/core/block_pool.py",
+    "KVCacheBlock": "v1/core/kv_cache_utils.py",
+    "Request": "v1/request.py",
 }
 
 
@@ -24,39 +30,61 @@ class Contract(TypedDict):
 
     Attributes:
         parameters: ``Class.method`` to the names of its parameters.
-        attributes: Names assigned to ``self`` in ``Scheduler.__init__``.
+        attributes: Class to what its instances have: names assigned to ``self`` in
+            ``__init__``, fields and properties.
         calls: ``Scheduler`` method to the methods of ``self`` that it calls.
     """
 
     parameters: dict[str, list[str]]
-    attributes: list[str]
+    attributes: dict[str, list[str]]
     calls: dict[str, list[str]]
 
 
 def read_contract(package: Path) -> Contract:
     """The contract of the vLLM at ``package``."""
-    contract = Contract(parameters={}, attributes=[], calls={})
+    contract = Contract(parameters={}, attributes={}, calls={})
     for class_name, source in SOURCES.items():
         tree = ast.parse((package / source).read_text())
-        methods = _methods(tree, class_name)
+        found = _class(tree, class_name)
+        methods = _methods(found)
         for name, method in methods.items():
             arguments = method.args
             contract["parameters"][f"{class_name}.{name}"] = [
-                argument.arg for argument in arguments.posonlyargs + arguments.args
+                argument.arg
+                for argument in arguments.posonlyargs + arguments.args + arguments.kwonlyargs
             ]
+        contract["attributes"][class_name] = sorted(_attributes(found, methods))
         if class_name == "Scheduler":
-            contract["attributes"] = sorted(_assigned(methods["__init__"]))
             contract["calls"] = {
                 name: sorted(_called(method)) for name, method in methods.items()
             }
     return contract
 
 
-def _methods(tree: ast.Module, class_name: str) -> dict[str, ast.FunctionDef]:
+def _class(tree: ast.Module, name: str) -> ast.ClassDef:
     (found,) = [
-        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_name
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name
     ]
+    return found
+
+
+def _methods(found: ast.ClassDef) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in found.body if isinstance(node, ast.FunctionDef)}
+
+
+def _attributes(found: ast.ClassDef, methods: dict[str, ast.FunctionDef]) -> set[str]:
+    fields = {
+        node.target.id
+        for node in found.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    properties = {
+        name
+        for name, method in methods.items()
+        if any(ast.unparse(one) == "property" for one in method.decorator_list)
+    }
+    assigned = _assigned(methods["__init__"]) if "__init__" in methods else set()
+    return fields | properties | assigned
 
 
 def _assigned(method: ast.FunctionDef) -> set[str]:

@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import pytest
+from llama_tokenizer import llama_tokenizer
 from random_llama import write_random_llama
 from transformers import AutoTokenizer
 from vllm.tokenizers import TokenizerLike
 
 from intercept_core.engine.dialect import CallError, Dialect, ToolCall
 from intercept_core.engine.dialect_config import DialectConfig
+from intercept_core.engine.trigger_config import TriggerConfig
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +125,31 @@ def test_a_longer_result_is_cut_to_the_limit_with_a_mark(
     assert len(hermes.encode_result(kept)) - around <= limit
     # One more word, and it would have been too long: little is lost.
     assert len(hermes.encode_result(text[: 2 * len(kept) + 20])) - around > limit
+
+
+OBSERVED = TriggerConfig(
+    start="S[", end="]", argument="query", result_prefix="\nObservation: ", result_suffix="\n"
+)
+CALCULATED = TriggerConfig(start="<<", end="=", argument="expression", result_suffix=">>")
+
+
+@pytest.mark.parametrize("trigger", [OBSERVED, CALCULATED])
+@pytest.mark.parametrize(
+    "text", ["", "x", " x", "  ", "\nx\n", "](", "größer", "a</call></s>b</call>", "</call> ]"]
+)
+def test_no_space_comes_between_a_call_and_its_result(
+    trigger: TriggerConfig, text: str
+) -> None:
+    """Llama's tokenizer puts one before any text that is encoded alone."""
+    llama = llama_tokenizer()
+    dialect = Dialect(DialectConfig(call_start=None), llama)
+    call = llama.encode(f"{trigger.start}y{trigger.end}", add_special_tokens=False)
+    context = [*call, *dialect.encode_result(text, trigger)]
+    assert llama.decode(context) == llama.decode(call) + dialect.result_text(text, trigger)
+
+
+def test_the_token_of_a_tag_is_that_without_a_space_before_it() -> None:
+    llama = llama_tokenizer()
+    dialect = Dialect(DialectConfig(call_start="x]", call_end="]"), llama)
+    assert dialect.trigger_token_ids == {llama.convert_tokens_to_ids("]")}
+    assert dialect.call_start_token_id == llama.convert_tokens_to_ids("x]")

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llama_tokenizer import SPACE, llama_tokenizer
 from random_llama import write_random_llama
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
@@ -11,6 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from intercept_core.engine.plain_text import PlainText
 
 TAGS = ["<s>", "</s>", "<tool_call>", "</tool_call>"]
+LLAMA = llama_tokenizer()
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,16 @@ def test_no_text_becomes_a_tag(plain: PlainText, tokenizer: Any, text: str) -> N
     # Also when somebody encodes it together with all that stands around it.
     prompt = f"<tool_response>\n{plain.defuse(text)}\n</tool_response>"
     assert ids.isdisjoint(tokenizer.encode(prompt, add_special_tokens=False))
+
+
+@given(text=fragments)
+def test_no_space_comes_before_any_piece(text: str) -> None:
+    """Llama's tokenizer puts one before any text that is encoded alone."""
+    text = text.replace("tool_call", "call").replace(SPACE, " ")
+    encoded = PlainText(LLAMA).encode(text)
+    assert set(LLAMA.convert_tokens_to_ids(["<s>", "</s>", "</call>"])).isdisjoint(encoded)
+    before = LLAMA.encode("x:", add_special_tokens=False)
+    assert LLAMA.decode([*before, *encoded]) == f"x:{text}"
 
 
 @pytest.mark.parametrize("tag", TAGS)
@@ -103,6 +115,9 @@ def test_special_tokens_of_the_base_vocabulary_count() -> None:
 
         def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
             return [7] if text == "<end>" else [ord(letter) for letter in text]
+
+        def decode(self, token_ids: list[int]) -> str:
+            return "".join(map(chr, token_ids))
 
     made = PlainText(OnlySpecial())  # type: ignore[arg-type]
     assert made.encode("<end>") == [ord(letter) for letter in "<end>"]

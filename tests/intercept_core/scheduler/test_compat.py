@@ -1,9 +1,14 @@
 import importlib.util
 import inspect
 import json
+import time
+from operator import attrgetter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from modelless import Kind, make
 from vllm_contract import Contract, read_contract
 
 from intercept_core.scheduler import compat
@@ -26,7 +31,13 @@ def test_every_override_point_begins_as_required(contract: Contract) -> None:
 
 
 def test_every_attribute_is_there(contract: Contract) -> None:
-    assert set(compat.REQUIRED_ATTRIBUTES) <= set(contract["attributes"])
+    for class_name, names in compat.REQUIRED_ATTRIBUTES.items():
+        assert set(names) <= set(contract["attributes"][class_name]), class_name
+
+
+def test_every_argument_that_is_given_by_name_is_there(contract: Contract) -> None:
+    for name, keywords in compat.REQUIRED_KEYWORDS.items():
+        assert set(keywords) <= set(contract["parameters"][name]), name
 
 
 def test_a_stopped_session_passes_the_park_hook(contract: Contract) -> None:
@@ -73,3 +84,61 @@ def test_a_changed_signature_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(compat.IncompatibleVllm, match=r"Scheduler\.add_request takes"):
         compat.check(object())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def scheduler() -> Any:
+    kind = Kind(
+        policy="preserve",
+        asynchronous=False,
+        runner_v2=False,
+        depth=1,
+        caching=True,
+        device_blocks=8,
+        host_blocks=0,
+    )
+    return make(kind, time.monotonic)
+
+
+@pytest.mark.parametrize(
+    ("path", "class_name", "name"),
+    [
+        ("", "KVCacheManager", "watermark_blocks"),
+        ("", "KVCacheManager", "block_pool"),
+        ("", "KVCacheManager", "coordinator"),
+        (".coordinator", "KVCacheCoordinator", "single_type_managers"),
+        (".block_pool", "BlockPool", "null_block"),
+        (".block_pool.null_block", "KVCacheBlock", "ref_cnt"),
+    ],
+)
+def test_what_the_kv_cache_lacks_is_named(
+    scheduler: Any, path: str, class_name: str, name: str
+) -> None:
+    compat.check(scheduler)
+    delattr(attrgetter(f"kv_cache_manager{path}")(scheduler), name)
+    with pytest.raises(compat.IncompatibleVllm, match=rf"\({class_name}\.{name} is missing\)"):
+        compat.check(scheduler)
+
+
+def test_what_a_group_of_the_kv_cache_lacks_is_named(scheduler: Any) -> None:
+    del scheduler.kv_cache_manager.coordinator.single_type_managers[0].num_cached_block
+    missing = r"\(SingleTypeKVCacheManager\.num_cached_block is missing\)"
+    with pytest.raises(compat.IncompatibleVllm, match=missing):
+        compat.check(scheduler)
+
+
+def test_what_a_request_lacks_is_named(scheduler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compat, "Request", lambda *args: SimpleNamespace())
+    with pytest.raises(compat.IncompatibleVllm, match=r"Request\.streaming_queue is missing"):
+        compat.check(scheduler)
+
+
+def test_an_argument_that_is_no_longer_taken_is_named(
+    scheduler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keywords = ("delay_cache_blocks", "of_old")
+    monkeypatch.setitem(compat.REQUIRED_KEYWORDS, "KVCacheManager.allocate_slots", keywords)
+    with pytest.raises(
+        compat.IncompatibleVllm, match=r"\(KVCacheManager\.allocate_slots takes no of_old\)"
+    ):
+        compat.check(scheduler)

@@ -2,18 +2,25 @@
 
 import itertools
 import random
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from in_process_engine import InProcessEngine
+from llama_tokenizer import SPACE, llama_tokenizer
 from script import random_ids
+from vllm import SamplingParams
 from vllm.tokenizers import cached_tokenizer_from_config
+from vllm.v1.request import Request
 
 from intercept_core.policy.discard import Discard
 from intercept_core.policy.preserve import Preserve
+from intercept_core.scheduler import text_triggers
+from intercept_core.scheduler.mark import SessionMark
 from intercept_core.scheduler.text_call import TextCall
 from intercept_core.scheduler.text_trigger import TextTrigger
+from intercept_core.scheduler.text_triggers import TextTriggers
 from intercept_core.scheduler.watched_turn import WatchedTurn
 
 _names = itertools.count()
@@ -334,3 +341,26 @@ def test_any_tokens_at_all(scene: Scene) -> None:
             assert engine.turns[name][-1].token_ids == expected
         engine.close(name)
     assert calls > 3
+
+
+def test_no_space_comes_before_what_is_left_of_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Llama's tokenizer puts one before any text that is encoded alone."""
+    tokenizer = llama_tokenizer()
+    monkeypatch.setattr(text_triggers, "cached_tokenizer_from_config", lambda _: tokenizer)
+    mark = SessionMark(
+        key="k",
+        trigger_token_ids=frozenset(),
+        park_at_end_of_turn=False,
+        text_triggers=(TextTrigger("S[", "]"),),
+    )
+    params = SamplingParams(extra_args=mark.to_extra_args())
+    prompt_ids = tokenizer.encode("Say it:", add_special_tokens=False)
+    request = Request("r", prompt_ids, params, None, resumable=True)
+    request.streaming_queue = deque()
+    triggers = TextTriggers(None)
+    triggers.begin_turn(request)
+    said = tokenizer.convert_tokens_to_ids([SPACE + "S", "[", "y", "](", "y"])
+    request.append_output_token_ids(said)
+    assert triggers.cut(request, said, False) == (said[:4], True)
+    assert tokenizer.decode(request.all_token_ids) == "Say it: S[y]"
+    assert triggers.uncomputed_tokens(request) == 1
