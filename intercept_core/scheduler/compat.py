@@ -102,7 +102,12 @@ REQUIRED_ATTRIBUTES: dict[str, tuple[str, ...]] = {
     ),
     "KVCacheManager": ("coordinator", "block_pool", "watermark_blocks", "enable_caching"),
     "KVCacheCoordinator": ("single_type_managers",),
-    "SingleTypeKVCacheManager": ("req_to_blocks", "num_cached_block", "block_size"),
+    "SingleTypeKVCacheManager": (
+        "req_to_blocks",
+        "num_cached_block",
+        "block_size",
+        "max_admission_blocks_per_request",
+    ),
     "BlockPool": ("num_gpu_blocks", "blocks", "null_block", "cached_block_hash_to_block"),
     "KVCacheBlock": ("block_id", "ref_cnt"),
     "Request": (
