@@ -32,10 +32,12 @@ class Sample:
     Attributes:
         decide_s: In the policy and with its answers.
         schedule_s: In all of ``schedule`` and ``update_from_output``, and in taking in reports.
+        takings: How often memory was taken from the parked, in the whole round.
     """
 
     decide_s: float
     schedule_s: float
+    takings: int
 
 
 class Rig:
@@ -46,12 +48,15 @@ class Rig:
         running: Requests that generate.
         parked: Requests that wait.
         news: How many of those have a new expectation before each iteration.
+        device_blocks: Of the device.
     """
 
-    def __init__(self, policy: str, running: int, parked: int, news: int) -> None:
+    def __init__(
+        self, policy: str, running: int, parked: int, news: int, device_blocks: int
+    ) -> None:
         hardware = replace(
             MACHINE.hardware(),
-            device_blocks=(running + parked) * 512,
+            device_blocks=device_blocks,
             host_blocks=(running + parked) * 32,
         )
         workload = [_parked(number) for number in range(parked)]
@@ -77,7 +82,7 @@ class Rig:
         ours, engine = self._scheduler, self._simulation.engine
         assert ours is not None
         spent_s = 0.0
-        decided_s = ours.telemetry.policy_s
+        decided_s, takings = ours.telemetry.policy_s, self._takings()
         schedule, update = ours.schedule, ours.update_from_output
 
         def timed(call, *args):  # type: ignore[no-untyped-def]
@@ -94,7 +99,16 @@ class Rig:
             engine.iterate(float("inf"))
         del ours.schedule, ours.update_from_output
         decided_s = ours.telemetry.policy_s - decided_s
-        return Sample(decided_s / ROUND_ITERATIONS, spent_s / ROUND_ITERATIONS)
+        return Sample(
+            decided_s / ROUND_ITERATIONS,
+            spent_s / ROUND_ITERATIONS,
+            self._takings() - takings,
+        )
+
+    def _takings(self) -> int:
+        assert self._scheduler is not None
+        telemetry = self._scheduler.telemetry
+        return telemetry.reclaimed + telemetry.reclaimed_mirrors
 
     def _reports(self) -> list[tuple[str, float]]:
         now_s = self._simulation.engine.now_s
@@ -126,6 +140,13 @@ def main() -> None:
     parser.add_argument("--parked", type=int, nargs="+", default=[256, 5000])
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument(
+        "--blocks-each",
+        type=int,
+        default=512,
+        help="device blocks for each request (default: 512, enough); with 12 those who run soon "
+        "take their memory from the parked",
+    )
+    parser.add_argument(
         "--iteration-ms",
         type=float,
         help="an iteration to compare with (default: GPT-J-6B's on an A100, the shortest in "
@@ -152,16 +173,20 @@ def _measure(policy: str, running: int, parked: int, arguments: argparse.Namespa
     )
     iterations = 1e3 * INTERVAL_S / iteration_ms
     news = round(min(arguments.reporting * parked, MOST_REPORTS) / iterations)
-    full, empty = Rig(policy, running, parked, news), Rig(policy, running, 0, 0)
+    blocks = arguments.blocks_each * (running + parked)
+    full = Rig(policy, running, parked, news, blocks)
+    empty = Rig(policy, running, 0, 0, blocks)
     gc.collect()
     gc.freeze()
     pairs = [(full.round(), empty.round()) for _ in range(arguments.rounds)]
     decide_us = [1e6 * one.decide_s for one, _ in pairs]
     empty_us = [1e6 * other.schedule_s for _, other in pairs]
     added_us = [1e6 * (one.schedule_s - other.schedule_s) for one, other in pairs]
+    takings = statistics.mean(one.takings for one, _ in pairs) / ROUND_ITERATIONS
     share = 100 * statistics.median(added_us) / (1e3 * iteration_ms)
     print(
-        f"{policy:12} {running} running, {parked:5} parked, {news} reports an iteration: "
+        f"{policy:12} {running} running, {parked:5} parked, {news} reports and {takings:.1f} "
+        "takings of memory an iteration: "
         f"without the parked {_spread(empty_us)}, policy {_spread(decide_us)}, all that the "
         f"parked add {_spread(added_us)}: "
         f"{share:.2f} % of {iteration_ms:.1f} ms",
