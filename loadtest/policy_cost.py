@@ -143,8 +143,8 @@ def main() -> None:
         "--blocks-each",
         type=int,
         default=512,
-        help="device blocks for each request (default: 512, enough); with 12 those who run soon "
-        "take their memory from the parked",
+        help="device blocks for each request (default: 512, enough); with 12 those who run "
+        "soon take memory from the parked",
     )
     parser.add_argument(
         "--iteration-ms",

@@ -11,5 +11,5 @@ def test_the_policy_is_asked_while_requests_run() -> None:
 
 
 def test_those_who_run_take_memory_where_it_is_short() -> None:
-    rig = Rig("adaptive", running=3, parked=5, news=2, device_blocks=8 * 12)
+    rig = Rig("adaptive", running=8, parked=40, news=2, device_blocks=48 * 11)
     assert sum(rig.round().takings for _ in range(3)) > 0
