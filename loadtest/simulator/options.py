@@ -113,9 +113,8 @@ def _add_machine(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--block-tokens",
         type=_whole,
-        default=BLOCK_TOKENS,
         metavar="N",
-        help="with --profile (default: %(default)s)",
+        help=f"with a --profile that does not say (default: {BLOCK_TOKENS})",
     )
 
 
