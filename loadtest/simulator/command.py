@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from intercept_core.policy.registry import create
 from loadtest.simulator.hardware import Hardware, from_profile
 from loadtest.simulator.machines import MACHINES
 from loadtest.simulator.options import parse
-from loadtest.simulator.settings import Settings
+from loadtest.simulator.settings import STOCK, Settings
 from loadtest.workloads.scale import Scale
 
 Result = TypeVar("Result")
@@ -27,13 +28,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     # What vLLM says is about an engine that is never started. One thread: nothing is computed.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    _look_here_for_policies()
     try:
         settings = _settings(args)
+        _try_policies(args.policy, settings)
         (_capacities if args.capacity else _outcomes)(args, settings)
     except (OSError, ValueError) as error:
         print(f"infercept simulate: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _look_here_for_policies() -> None:
+    # A console script has its own folder on the path, not the user's. Spawned processes take
+    # the path over.
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)
+
+
+def _try_policies(policies: Sequence[str], settings: Settings) -> None:
+    """A mistake in the last one is found before the first is simulated."""
+    for policy in policies:
+        if policy != STOCK:
+            create(policy, settings.policy_options)
 
 
 def _outcomes(args: argparse.Namespace, settings: Settings) -> None:

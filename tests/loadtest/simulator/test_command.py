@@ -1,11 +1,15 @@
 """What the user of ``infercept simulate`` sees."""
 
 import json
+import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from deployments.cli import main
+from intercept_core.policy.registry import create
+from loadtest.simulator import command
 
 
 def test_help_names_policies_and_machines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,7 +45,7 @@ def test_wrong_arguments(
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["--policy", "no.such:Policy"], "'no.such:Policy' cannot be imported"),
+        (["--policy", "adaptive", "no.such:Policy"], "'no.such:Policy' cannot be imported"),
         (["--rate", "0.001", "--duration", "1"], "nothing arrives within 1 s"),
         (["--capacity", "--near", __file__], "not what --capacity --json writes"),
         (["--profile", __file__], "--profile needs --device-blocks and --host-blocks"),
@@ -52,6 +56,7 @@ def test_what_cannot_be_simulated_is_explained(
 ) -> None:
     assert main(["simulate", *arguments]) == 1
     error = capsys.readouterr().err
+    assert "done" not in error
     # The import of PyTorch may warn before.
     own = error[error.index("infercept simulate: ") :]
     assert part in own
@@ -78,3 +83,17 @@ def test_recomputation_held_back_takes_more_iterations(tmp_path: Path) -> None:
         assert result["unfinished"] == 0
         iterations.append(result["iterations"])
     assert iterations[1] > iterations[0]
+
+
+def test_jobs_find_a_policy_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lazy.py").write_text(
+        "from intercept_core.policy.preserve import Preserve\nclass Lazy(Preserve): pass\n"
+    )
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    command._look_here_for_policies()
+    args = Namespace(jobs=2, policy=["lazy:Lazy", "discard"])
+    lazy, discard = command._each(args, create)
+    assert [type(lazy).__name__, discard.name] == ["Lazy", "discard"]
