@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,8 +68,8 @@ def _capacities(args: argparse.Namespace, settings: Settings) -> None:
     from loadtest.simulator.runs import idle_latency, largest_rate
     from loadtest.simulator.table import capacity_table
 
-    limit_s = args.limit * idle_latency(settings)
     near_per_s = {} if args.near is None else _rates(args.near)
+    limit_s = args.limit * idle_latency(settings)
     search = partial(largest_rate, settings, limit_s, args.precision, near_per_s)
     found = list(_each(args, search))
     rows = list(zip(args.policy, found, strict=True))
@@ -137,7 +138,17 @@ def _print(table: Any) -> None:
 
 def _write(path: Path | None, results: list[dict[str, Any]]) -> None:
     if path is not None:
-        path.write_text(json.dumps(results, indent=2) + "\n")
+        text = json.dumps(_finite(results), indent=2, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    """``value`` with None for numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _settings(args: argparse.Namespace) -> Settings:

@@ -70,7 +70,11 @@ def _parser() -> argparse.ArgumentParser:
         help="policies simulated at the same time (default: 1)",
     )
     parser.add_argument(
-        "--json", type=Path, metavar="PATH", help="also write the results to this file"
+        "--json",
+        type=_new_file,
+        metavar="PATH",
+        help="also write the results to this file; null where there is no figure, such as the "
+        "latency if no conversation has ended",
     )
     return parser
 
@@ -208,6 +212,17 @@ def _file(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"{text}: there is no such file")
+    return path
+
+
+def _new_file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(
+            f"{text}: there is no folder {path.parent}; make it first"
+        )
     return path
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from deployments.cli import main
 from intercept_core.policy.registry import create
 from loadtest.simulator import command
+from loadtest.simulator.capacity import Capacity
 
 
 def test_help_names_policies_and_machines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,6 +35,8 @@ def test_help_names_policies_and_machines(capsys: pytest.CaptureFixture[str]) ->
         (["--jobs", "0"], "0: must be a positive whole number"),
         (["--hardware", "abacus"], "invalid choice: 'abacus'"),
         (["--trace", "no.jsonl"], "no.jsonl: there is no such file"),
+        (["--json", "no/x.json"], "no/x.json: there is no folder no"),
+        (["--json", "/"], "/: is a folder"),
     ],
 )
 def test_wrong_arguments(
@@ -71,6 +75,23 @@ def test_policies_side_by_side(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     results = json.loads(path.read_text())
     assert [result["policy"] for result in results] == ["adaptive", "stock"]
     assert [result["unfinished"] for result in results] == [0, 0]
+
+
+def test_what_has_no_figure_is_null(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    arguments = "--policy discard --rate 1 --duration 3"
+    assert main(["simulate", *arguments.split(), "--json", str(path)]) == 0
+    (result,) = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert result["completed"] == 0
+    assert result["normalized_latency_s"] == {"median": None, "p90": None}
+
+
+def test_an_open_bracket_has_no_upper_end(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    command._write(path, [{"policy": "discard", **asdict(Capacity(1024.0, float("inf")))}])
+    assert json.loads(path.read_text()) == [
+        {"policy": "discard", "kept_per_s": 1024.0, "broken_per_s": None}
+    ]
 
 
 def test_recomputation_held_back_takes_more_iterations(tmp_path: Path) -> None:
