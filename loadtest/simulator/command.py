@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from intercept_core.policy.registry import create
 from loadtest.simulator.hardware import Hardware, from_profile
-from loadtest.simulator.machines import MACHINES
-from loadtest.simulator.options import parse
+from loadtest.simulator.machines import HOST_GB, MACHINES
+from loadtest.simulator.options import LIMIT, PRECISION, parse
 from loadtest.simulator.settings import STOCK, Settings
 from loadtest.workloads.scale import Scale
 
@@ -69,8 +69,8 @@ def _capacities(args: argparse.Namespace, settings: Settings) -> None:
     from loadtest.simulator.table import capacity_table
 
     near_per_s = {} if args.near is None else _rates(args.near)
-    limit_s = args.limit * idle_latency(settings)
-    search = partial(largest_rate, settings, limit_s, args.precision, near_per_s)
+    limit_s = (args.limit or LIMIT) * idle_latency(settings)
+    search = partial(largest_rate, settings, limit_s, args.precision or PRECISION, near_per_s)
     found = list(_each(args, search))
     rows = list(zip(args.policy, found, strict=True))
     _print(capacity_table(settings.title, limit_s, rows))
@@ -161,7 +161,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         scale=Scale(args.scale_tokens, args.scale_seconds, args.scale_count),
         seed=args.seed,
         prefix_caching=args.prefix_caching,
-        eta_error=args.eta_error if args.etas else None,
+        eta_error=(args.eta_error or 0.0) if args.etas else None,
         drain=args.drain,
         check=args.check,
         recompute_slowdown=args.recompute_slowdown,
@@ -170,7 +170,5 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 def _hardware(args: argparse.Namespace) -> Hardware:
     if args.profile is None:
-        return MACHINES[args.hardware].hardware(args.host_gb)
-    if args.device_blocks is None or args.host_blocks is None:
-        raise ValueError("--profile needs --device-blocks and --host-blocks")
+        return MACHINES[args.hardware].hardware(args.host_gb or HOST_GB)
     return from_profile(args.profile, args.device_blocks, args.host_blocks, args.block_tokens)

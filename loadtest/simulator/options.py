@@ -9,6 +9,9 @@ from loadtest.simulator.hardware import BLOCK_TOKENS
 from loadtest.simulator.machines import HOST_GB, MACHINES
 from loadtest.simulator.settings import STOCK
 
+LIMIT = 3.0
+PRECISION = 0.05
+
 _DESCRIPTION = """\
 Plays intercepted conversations against the production scheduler, KV cache manager, policies and
 swap planner under a virtual clock, and prints policies side by side. Iterations and copies take
@@ -32,7 +35,30 @@ examples:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options; ends the program if they are wrong, as argparse does."""
-    return _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    _refuse_unused(parser, args)
+    if args.profile is not None and None in (args.device_blocks, args.host_blocks):
+        parser.error("--profile needs --device-blocks and --host-blocks")
+    return args
+
+
+def _refuse_unused(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Ends the program at an option that would be left aside without another one."""
+    for is_given, parent, names in (
+        (args.profile is None, "--hardware", ("host_gb",)),
+        (
+            args.profile is not None,
+            "--profile",
+            ("device_blocks", "host_blocks", "block_tokens"),
+        ),
+        (args.etas, "--etas", ("eta_error",)),
+        (args.capacity, "--capacity", ("limit", "precision", "near")),
+    ):
+        for name in names:
+            if not is_given and getattr(args, name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                parser.error(f"{option} is of use with {parent} alone; leave it out")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,19 +106,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_machine(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
+    source = group.add_mutually_exclusive_group()
+    source.add_argument(
         "--hardware",
         choices=sorted(MACHINES),
         default="gptj-6b-a100-40gb",
         metavar="NAME",
         help="model and GPUs (default: %(default)s)",
     )
+    source.add_argument(
+        "--profile",
+        type=_file,
+        metavar="PATH",
+        help="take times from a measured profile instead of --hardware",
+    )
     group.add_argument(
         "--host-gb",
         type=_positive,
-        default=HOST_GB,
         metavar="GB",
-        help="host memory for contexts (default: %(default)s)",
+        help=f"host memory for contexts, with --hardware (default: {HOST_GB})",
     )
     group.add_argument(
         "--prefix-caching",
@@ -105,12 +137,6 @@ def _add_machine(group: "argparse._ArgumentGroup") -> None:
         type=_positive,
         metavar="SHARE",
         help="scheduler.recompute_slowdown (default: fill iterations to the saturation point)",
-    )
-    group.add_argument(
-        "--profile",
-        type=_file,
-        metavar="PATH",
-        help="take times from a measured profile instead of --hardware",
     )
     group.add_argument("--device-blocks", type=_whole, metavar="N", help="with --profile")
     group.add_argument("--host-blocks", type=_whole, metavar="N", help="with --profile")
@@ -144,14 +170,14 @@ def _add_workload(group: "argparse._ArgumentGroup") -> None:
         help="draw conversations from this file of JSON lines instead of the six kinds",
     )
     group.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    for name, what in (
-        ("tokens", "prompts, outputs and results"),
-        ("seconds", "durations of interceptions"),
-        ("count", "interceptions of a conversation, at most 1"),
+    for name, factor, what in (
+        ("tokens", _positive, "prompts, outputs and results"),
+        ("seconds", _positive, "durations of interceptions"),
+        ("count", _share, "interceptions of a conversation, at most 1"),
     ):
         group.add_argument(
             f"--scale-{name}",
-            type=_positive,
+            type=factor,
             default=1.0,
             metavar="FACTOR",
             help=f"on {what} (default: 1)",
@@ -165,7 +191,6 @@ def _add_workload(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--eta-error",
         type=_not_negative,
-        default=0.0,
         metavar="SHARE",
         help="standard deviation of the reported rest, relative to the true one (default: 0)",
     )
@@ -181,16 +206,14 @@ def _add_search(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--limit",
         type=_positive,
-        default=3.0,
         metavar="TIMES",
-        help="times the latency of an idle engine (default: %(default)g)",
+        help=f"times the latency of an idle engine (default: {LIMIT:g})",
     )
     group.add_argument(
         "--precision",
         type=_positive,
-        default=0.05,
         metavar="SHARE",
-        help="relative width of the final bracket (default: %(default)s)",
+        help=f"relative width of the final bracket (default: {PRECISION})",
     )
     group.add_argument(
         "--near",
@@ -230,6 +253,13 @@ def _positive(text: str) -> float:
     number = _not_negative(text)
     if number == 0:
         raise argparse.ArgumentTypeError(f"{text}: must be positive")
+    return number
+
+
+def _share(text: str) -> float:
+    number = _positive(text)
+    if number > 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be at most 1")
     return number
 
 

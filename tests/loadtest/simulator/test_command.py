@@ -37,6 +37,15 @@ def test_help_names_policies_and_machines(capsys: pytest.CaptureFixture[str]) ->
         (["--trace", "no.jsonl"], "no.jsonl: there is no such file"),
         (["--json", "no/x.json"], "no/x.json: there is no folder no"),
         (["--json", "/"], "/: is a folder"),
+        (["--scale-count", "2"], "2: must be at most 1"),
+        (["--profile", __file__], "--profile needs --device-blocks and --host-blocks"),
+        (["--profile", __file__, "--hardware", "gptj-6b-a100-40gb"], "not allowed with"),
+        (["--profile", __file__, "--host-gb", "3"], "--host-gb is of use with --hardware"),
+        (["--device-blocks", "3"], "--device-blocks is of use with --profile alone"),
+        (["--block-tokens", "16"], "--block-tokens is of use with --profile alone"),
+        (["--no-etas", "--eta-error", "0.1"], "--eta-error is of use with --etas alone"),
+        (["--near", __file__], "--near is of use with --capacity alone"),
+        (["--limit", "2"], "--limit is of use with --capacity alone"),
     ],
 )
 def test_wrong_arguments(
@@ -52,7 +61,9 @@ def test_wrong_arguments(
         (["--policy", "adaptive", "no.such:Policy"], "'no.such:Policy' cannot be imported"),
         (["--rate", "0.001", "--duration", "1"], "nothing arrives within 1 s"),
         (["--capacity", "--near", __file__], "not what --capacity --json writes"),
-        (["--profile", __file__], "--profile needs --device-blocks and --host-blocks"),
+        (["--host-gb", "0.0001"], "--host-gb 0.0001: one block takes 0.0073 GB; give more"),
+        (["--scale-tokens", "10"], "--scale-tokens 10: "),
+        (["--trace", __file__], "test_command.py, line 1: is no JSON"),
     ],
 )
 def test_what_cannot_be_simulated_is_explained(
