@@ -164,6 +164,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         eta_error=(args.eta_error or 0.0) if args.etas else None,
         drain=args.drain,
         check=args.check,
+        policy_options=args.policy_options or {},
         recompute_slowdown=args.recompute_slowdown,
     )
 

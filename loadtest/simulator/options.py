@@ -1,8 +1,10 @@
 """The command line of ``infercept simulate``."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from intercept_core.policy.registry import POLICIES
 from loadtest.simulator.hardware import BLOCK_TOKENS
@@ -29,6 +31,7 @@ hardware:
 examples:
   infercept simulate --hardware gptj-6b-a100-40gb --policy adaptive discard stock --rate 3
   infercept simulate --policy adaptive stock --capacity --no-prefix-caching
+  infercept simulate --policy ttl --policy-options '{{"default_s": 5}}' --rate 3
   infercept simulate --profile profile.json --device-blocks 500 --host-blocks 2000 --rate 1
 """
 
@@ -40,6 +43,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _refuse_unused(parser, args)
     if args.profile is not None and None in (args.device_blocks, args.host_blocks):
         parser.error("--profile needs --device-blocks and --host-blocks")
+    if args.policy_options is not None and (len(args.policy) > 1 or args.policy == [STOCK]):
+        named = " ".join(args.policy)
+        parser.error(f"--policy-options are for one policy, not for {named}; name it: --policy")
     return args
 
 
@@ -75,6 +81,13 @@ def _parser() -> argparse.ArgumentParser:
         default=["adaptive", STOCK],
         metavar="NAME",
         help="what to compare (default: adaptive stock)",
+    )
+    parser.add_argument(
+        "--policy-options",
+        type=_object,
+        metavar="JSON",
+        help="scheduler.policy_options of the one --policy, as an object; `infercept policies` "
+        "lists them",
     )
     _add_machine(parser.add_argument_group("machine"))
     _add_workload(parser.add_argument_group("workload"))
@@ -229,6 +242,18 @@ def _policy(text: str) -> str:
         known = ", ".join(sorted([*POLICIES, STOCK]))
         raise argparse.ArgumentTypeError(f"{text}: choose from {known}, or module:Class")
     return text
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(
+            f"{text}: must be an object in JSON, such as '{{\"seconds\": 4}}'"
+        )
+    return value
 
 
 def _file(text: str) -> Path:

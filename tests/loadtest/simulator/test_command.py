@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from deployments.cli import main
+from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.policy.registry import create
 from loadtest.simulator import command
 from loadtest.simulator.capacity import Capacity
+from loadtest.simulator.hardware import Hardware
+from loadtest.simulator.runs import idle_latency
+from loadtest.simulator.settings import Settings
+from loadtest.workloads.scale import Scale
 
 
 def test_help_names_policies_and_machines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,6 +50,9 @@ def test_help_names_policies_and_machines(capsys: pytest.CaptureFixture[str]) ->
         (["--block-tokens", "16"], "--block-tokens is of use with --profile alone"),
         (["--no-etas", "--eta-error", "0.1"], "--eta-error is of use with --etas alone"),
         (["--near", __file__], "--near is of use with --capacity alone"),
+        (["--policy-options", "{}"], "for one policy, not for adaptive stock; name it"),
+        (["--policy", "stock", "--policy-options", "{}"], "not for stock"),
+        (["--policy", "ttl", "--policy-options", "[5]"], "[5]: must be an object in JSON"),
         (["--limit", "2"], "--limit is of use with --capacity alone"),
     ],
 )
@@ -61,6 +69,7 @@ def test_wrong_arguments(
         (["--policy", "adaptive", "no.such:Policy"], "'no.such:Policy' cannot be imported"),
         (["--rate", "0.001", "--duration", "1"], "nothing arrives within 1 s"),
         (["--capacity", "--near", __file__], "not what --capacity --json writes"),
+        (["--policy", "ttl", "--policy-options", '{"speed": 1}'], "policy_options of 'ttl'"),
         (["--host-gb", "0.0001"], "--host-gb 0.0001: one block takes 0.0073 GB; give more"),
         (["--scale-tokens", "10"], "--scale-tokens 10: "),
         (["--trace", __file__], "test_command.py, line 1: is no JSON"),
@@ -103,6 +112,30 @@ def test_an_open_bracket_has_no_upper_end(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == [
         {"policy": "discard", "kept_per_s": 1024.0, "broken_per_s": None}
     ]
+
+
+def test_a_longer_time_to_live_keeps_more_contexts(tmp_path: Path) -> None:
+    arguments = "--policy ttl --rate 2 --duration 10 --drain --scale-tokens 0.05"
+    preserved = []
+    for number, options in enumerate(('{"default_s": 1000}', '{"default_s": 1e-9}')):
+        path = tmp_path / f"{number}.json"
+        extra = ["--policy-options", options, "--json", str(path)]
+        assert main(["simulate", *arguments.split(), *extra]) == 0
+        (result,) = json.loads(path.read_text())
+        preserved.append(result["telemetry"]["resumed_preserved"])
+    assert preserved[0] > preserved[1]
+
+
+def test_options_of_a_policy_are_not_those_of_the_idle_engine(tmp_path: Path) -> None:
+    settings = Settings(
+        hardware_name="small",
+        hardware=Hardware(cost=LinearCostModel(), device_blocks=300, host_blocks=60),
+        rate_per_s=1.0,
+        duration_s=400.0,
+        scale=Scale(0.05, 0.01, 0.1),
+        policy_options={"default_s": 5},
+    )
+    assert 0 < idle_latency(settings) < 1
 
 
 def test_recomputation_held_back_takes_more_iterations(tmp_path: Path) -> None:
