@@ -6,7 +6,6 @@ import pytest
 
 from intercept_core.policy.infercept import SHORT_TOOLS_S
 from intercept_core.policy.registry import POLICIES, create
-from loadtest.policies.__main__ import _order
 from loadtest.policies.engine import STOCK, EngineSettings
 from loadtest.policies.settings import STOCK_PLAIN, Load, engine_settings
 
@@ -41,12 +40,3 @@ def test_times_that_policies_go_by_have_the_scale_of_the_workload() -> None:
     }
     for policy in POLICIES:
         create(policy, options[policy])
-
-
-def test_the_order_changes_with_every_round() -> None:
-    assert _order(["a", "b", "c"], ["once"], 3) == [
-        *("a", "b", "c"),
-        "once",
-        *("b", "c", "a"),
-        *("c", "a", "b"),
-    ]
