@@ -26,8 +26,10 @@ Result = TypeVar("Result")
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     args = parse(argv)
-    # What vLLM says is about an engine that is never started. One thread: nothing is computed.
+    # What vLLM says is about an engine that is never started, and PyTorch that Triton is not
+    # there. One thread: nothing is computed.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("TORCH_LOGS", "-torch._library.triton")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     _look_here_for_policies()
     try:
