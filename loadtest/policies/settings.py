@@ -1,9 +1,9 @@
 """What one run of the benchmark plays."""
 
-import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
+from intercept_core.constructor_options import parameters_of
 from intercept_core.policy.base import Policy
 from intercept_core.policy.infercept import SHORT_TOOLS_S, InferCept
 from intercept_core.policy.registry import POLICIES
@@ -90,7 +90,7 @@ def _known_times(policy: type[Policy], seconds: float) -> dict[str, Any]:
     """The times that a policy goes by unless it is told others, at the workload's factor."""
     times: dict[str, Any] = {
         name: seconds * option.default
-        for name, option in inspect.signature(policy).parameters.items()
+        for name, option in parameters_of(policy).items()
         if name.endswith("_s")
     }
     if policy is InferCept:
