@@ -1,8 +1,11 @@
 """The examples in the documentation run, and its links lead somewhere."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,6 @@ from intercept_core.bus.messages import Failed, Progress, Result
 from intercept_core.policy.base import Policy
 from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.policy.types import Disposition, EngineState, ParkedContext
-from loadtest.simulator.command import main as simulate
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -172,18 +174,24 @@ def test_the_policy_of_the_documentation_works() -> None:
     assert decisions.dispositions == {"old": Disposition.DISCARD}
 
 
-def test_the_policy_of_the_documentation_runs_in_the_simulator(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_policy_of_the_documentation_runs_in_the_simulator(tmp_path: Path) -> None:
+    """From the folder of the package, where the console script does not look by itself."""
     package = tmp_path / "my_package"
     package.mkdir()
     (package / "discard_after.py").write_text(blocks("docs/policies.md", "python")[0])
-    monkeypatch.syspath_prepend(tmp_path)
     (command,) = [text for text in blocks("docs/policies.md", "console") if "simulate" in text]
-    words = shlex.split(command.removeprefix("$ infercept simulate"))
+    words = shlex.split(command.removeprefix("$ infercept"))
     words[words.index("--duration") + 1] = "10"
-    assert simulate(words) == 0
-    assert "my_package.discard_after:DiscardAfter" in capsys.readouterr().out
+    done = subprocess.run(
+        # -P leaves the current folder out of the path, as console scripts do.
+        [sys.executable, "-P", "-m", "deployments.cli", *words],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "my_package.discard_after:DiscardAfter" in done.stdout
 
 
 def test_the_curl_line_of_the_readme_is_a_request() -> None:

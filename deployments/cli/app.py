@@ -313,7 +313,11 @@ def demo(
     epilog=page(
         "infercept profile --config configs/demo.yaml",
         "infercept profile --config configs/demo.yaml --quick --output quick.profile.json",
-        codes={0: "the files are written", 1: "the engine or the measurement failed"},
+        codes={
+            0: "the files are written",
+            1: "the engine or the measurement failed",
+            130: "Ctrl-C",
+        },
     ),
 )
 def profile(

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from deployments import exit_codes
 from deployments.config import SchedulerSection, ServeConfig
 from deployments.models import resolve
-from deployments.profiling.plot import write_plot
+from deployments.profiling.plot import check_ending, write_plot
 from deployments.progress import Progress
 from deployments.serving.deploy_file import DeployFileError, load_deploy_file
 from deployments.serving.server import prepare_models
@@ -60,16 +61,19 @@ def profile_command(options: ProfileOptions) -> int:
     try:
         _profile(options)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing is written")
+        print("infercept: interrupted; nothing is written", file=sys.stderr)
+        return exit_codes.INTERRUPTED
     except (DeployFileError, ValueError, RuntimeError, OSError) as error:
-        return _fail(str(error))
-    return 0
+        print(f"infercept: {error}", file=sys.stderr)
+        return exit_codes.FAILED
+    return exit_codes.DONE
 
 
 def _profile(options: ProfileOptions) -> None:
     for path in (options.json_path, options.plot_path):
         if not path.parent.is_dir():
             raise ValueError(f"{path}: there is no folder {path.parent}; make it first")
+    check_ending(options.plot_path)
     config = next(iter(load_deploy_file(options.config).applications.values()))
     with Progress() as progress:
         progress.step(f"{options.config}: {config.public_name}")
@@ -87,10 +91,11 @@ def _profile(options: ProfileOptions) -> None:
     content["measured_in_s"] = round(time.monotonic() - started_s, 1)
     content["quick"] = options.quick
     options.json_path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print_fit(fit)
     title = f"{config.public_name} on {content['machine']['processor']}"
     write_plot(options.plot_path, title, fit.profile, profiler.iterations)
     progress.step("done")
-    print_fit(fit, options)
+    print_use(options)
 
 
 def start_core(config: ServeConfig) -> "EngineCore":
@@ -184,8 +189,8 @@ def _cpu_name() -> str:
     return names[0] if names else platform.machine()
 
 
-def print_fit(fit: ProfileFit, options: ProfileOptions) -> None:
-    """Says what was found, how far to trust it, and how to use it."""
+def print_fit(fit: ProfileFit) -> None:
+    """Says what was found, and how far to trust it."""
     costs = fit.profile
     print(f"\niteration           {costs.iteration_s * 1e3:10.3f} ms")
     print(f"query token         {costs.token_s * 1e6:10.3f} us")
@@ -202,12 +207,11 @@ def print_fit(fit: ProfileFit, options: ProfileOptions) -> None:
             f"prediction error    {fit.median_error:10.1%} median, {fit.p90_error:.1%} "
             "90th percentile, of iterations held out"
         )
+
+
+def print_use(options: ProfileOptions) -> None:
+    """Says where it was written, and how to use it."""
     print(f"\n{options.json_path}\n{options.plot_path}\n\nTo serve with it:\n")
     beside = options.json_path.parent.resolve() == options.config.parent.resolve()
     path = options.json_path.name if beside else options.json_path.resolve()
     print(f"    scheduler:\n      profile: {path}", flush=True)
-
-
-def _fail(message: str) -> int:
-    print(f"infercept: {message}", file=sys.stderr)
-    return 1

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
@@ -48,6 +49,21 @@ class LogAxis:
         return found
 
 
+def check_ending(path: Path) -> None:
+    """Refuses a path that :func:`write_plot` could not write for its ending.
+
+    Raises:
+        ValueError: naming the path and what to do.
+    """
+    try:
+        picture_format = Image.registered_extensions()[path.suffix.lower()]
+        Image.new("RGB", (1, 1)).save(BytesIO(), picture_format)
+    except (KeyError, OSError):
+        raise ValueError(
+            f"{path}: {path.suffix or 'no ending'} is no format of pictures; end it with .png"
+        ) from None
+
+
 def write_plot(
     path: Path, title: str, profile: CostProfile, measured: Sequence[MeasuredIteration]
 ) -> None:
@@ -57,7 +73,6 @@ def write_plot(
     iterations.
 
     Raises:
-        ValueError: for an ending that is no format of pictures.
         OSError: if it cannot be written.
     """
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")

@@ -1,9 +1,8 @@
 """The file of ``infercept profile``: what a machine was measured to take with a model."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -59,16 +58,17 @@ def read_profile(path: Path) -> CostProfile:
     try:
         return CostProfile.model_validate(known)
     except ValidationError as error:
-        mistakes = "; ".join(_explained(error.errors()))
-        raise ValueError(f"{path}: {mistakes}; {REMEDY}") from None
+        raise ValueError(f"{path}: {explained(error)}; {REMEDY}") from None
 
 
-def _explained(mistakes: Iterable[Any]) -> list[str]:
+def explained(error: ValidationError) -> str:
+    """Its mistakes in one line, each with the field and the value."""
     lines = []
-    for mistake in mistakes:
+    for mistake in error.errors():
         field = ".".join(map(str, mistake["loc"]))
         if mistake["type"] == "missing":
-            lines.append(f"{field}: no such number in the profile")
+            lines.append(f"{field}: is missing")
         else:
-            lines.append(f"{field} = {mistake['input']!r:.40}: {mistake['msg']}")
-    return lines
+            value = f"{mistake['input']!r:.40}"
+            lines.append(f"{f'{field} = ' if field else ''}{value}: {mistake['msg']}")
+    return "; ".join(lines)

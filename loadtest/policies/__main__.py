@@ -144,7 +144,9 @@ def _arguments() -> argparse.Namespace:
         "(0.4: GPT-J-6B on an A100); measured first",
     )
     parser.add_argument(
-        "--plain", action="store_true", help="the same tokens without interceptions"
+        "--plain",
+        action="store_true",
+        help="the same prompts and outputs, without interceptions and their results",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

@@ -1,8 +1,12 @@
 """What one run of the benchmark plays."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from intercept_core.policy.infercept import SHORT_TOOLS_S
+from intercept_core.constructor_options import parameters_of
+from intercept_core.policy.base import Policy
+from intercept_core.policy.infercept import SHORT_TOOLS_S, InferCept
+from intercept_core.policy.registry import POLICIES
 from loadtest.policies.engine import STOCK, EngineSettings
 from loadtest.workloads.conversation import Conversation
 from loadtest.workloads.scale import Scale
@@ -23,7 +27,8 @@ class Load:
         scale: Factors on the six kinds.
         seed: Of arrivals, conversations and tokens.
         eta_error: Relative error of the durations that image and speech report.
-        plain: Without interceptions: each conversation is one request for all its tokens.
+        plain: Without interceptions: each conversation is one request with its prompt, for
+            all that the model says; the tokens of results are left out.
     """
 
     rate_per_s: float = 18.0
@@ -68,14 +73,26 @@ def engine_settings(
         device_blocks: Blocks of the KV cache.
         host_memory_gib: Size of the host pool.
         bandwidth_gib_per_s: Of copies; None for full speed.
-        seconds: The workload's factor on durations, also on those that ``infercept`` knows.
+        seconds: The workload's factor on durations, also on those that policies go by.
     """
-    known = {kind: seconds * usual_s for kind, usual_s in SHORT_TOOLS_S.items()}
+    policy = STOCK if side == STOCK_PLAIN else side
     return EngineSettings(
-        policy=STOCK if side == STOCK_PLAIN else side,
-        policy_options={"seconds": known} if side == "infercept" else {},
+        policy=policy,
+        policy_options={} if policy == STOCK else _known_times(POLICIES[policy], seconds),
         prefix_caching=side != STOCK_PLAIN,
         device_blocks=device_blocks,
         host_memory_gib=host_memory_gib,
         bandwidth_gib_per_s=bandwidth_gib_per_s,
     )
+
+
+def _known_times(policy: type[Policy], seconds: float) -> dict[str, Any]:
+    """The times that a policy goes by unless it is told others, at the workload's factor."""
+    times: dict[str, Any] = {
+        name: seconds * option.default
+        for name, option in parameters_of(policy).items()
+        if name.endswith("_s")
+    }
+    if policy is InferCept:
+        times["seconds"] = {kind: seconds * usual_s for kind, usual_s in SHORT_TOOLS_S.items()}
+    return times

@@ -80,7 +80,8 @@ class Capacity:
 
     Attributes:
         kept_per_s: The largest rate tried that kept the limit; 0 if none did.
-        broken_per_s: The smallest that did not; infinite if none.
+        broken_per_s: The smallest that did not; infinite if none, which ``--json`` writes as
+            null.
     """
 
     kept_per_s: float

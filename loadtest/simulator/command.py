@@ -9,52 +9,51 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
-from intercept_core.policy.registry import POLICIES
-from loadtest.simulator.hardware import BLOCK_TOKENS, Hardware, from_profile
+from intercept_core.policy.registry import create
+from loadtest.simulator.hardware import Hardware, from_profile
 from loadtest.simulator.machines import HOST_GB, MACHINES
+from loadtest.simulator.options import LIMIT, PRECISION, parse
 from loadtest.simulator.settings import STOCK, Settings
 from loadtest.workloads.scale import Scale
-
-_DESCRIPTION = """\
-Plays intercepted conversations against the production scheduler, KV cache manager, policies and
-swap planner under a virtual clock, and prints policies side by side. Iterations and copies take
-the time that a model of the hardware gives; nothing is computed."""
-
-_EPILOG = f"""\
-policies:
-  {", ".join(sorted(POLICIES))},
-  package.module:Class for one of your own, or {STOCK}: vLLM's own scheduler, to which
-  a conversation comes back as a new request with its whole context.
-
-hardware:
-  {(chr(10) + "  ").join(MACHINES)}
-
-examples:
-  infercept simulate --hardware gptj-6b-a100-40gb --policy adaptive discard stock --rate 3
-  infercept simulate --policy adaptive stock --capacity --no-prefix-caching
-  infercept simulate --profile profile.json --device-blocks 500 --host-blocks 2000 --rate 1
-"""
-
 
 Result = TypeVar("Result")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    args = _parser().parse_args(argv)
-    # What vLLM says is about an engine that is never started. One thread: nothing is computed.
+    args = parse(argv)
+    # What vLLM says is about an engine that is never started, and PyTorch that Triton is not
+    # there. One thread: nothing is computed.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("TORCH_LOGS", "-torch._library.triton")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    _look_here_for_policies()
     try:
         settings = _settings(args)
+        _try_policies(args.policy, settings)
         (_capacities if args.capacity else _outcomes)(args, settings)
     except (OSError, ValueError) as error:
         print(f"infercept simulate: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _look_here_for_policies() -> None:
+    # A console script has its own folder on the path, not the user's. Spawned processes take
+    # the path over.
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)
+
+
+def _try_policies(policies: Sequence[str], settings: Settings) -> None:
+    """A mistake in the last one is found before the first is simulated."""
+    for policy in policies:
+        if policy != STOCK:
+            create(policy, settings.policy_options)
 
 
 def _outcomes(args: argparse.Namespace, settings: Settings) -> None:
@@ -71,9 +70,9 @@ def _capacities(args: argparse.Namespace, settings: Settings) -> None:
     from loadtest.simulator.runs import idle_latency, largest_rate
     from loadtest.simulator.table import capacity_table
 
-    limit_s = args.limit * idle_latency(settings)
     near_per_s = {} if args.near is None else _rates(args.near)
-    search = partial(largest_rate, settings, limit_s, args.precision, near_per_s)
+    limit_s = (args.limit or LIMIT) * idle_latency(settings)
+    search = partial(largest_rate, settings, limit_s, args.precision or PRECISION, near_per_s)
     found = list(_each(args, search))
     rows = list(zip(args.policy, found, strict=True))
     _print(capacity_table(settings.title, limit_s, rows))
@@ -141,7 +140,17 @@ def _print(table: Any) -> None:
 
 def _write(path: Path | None, results: list[dict[str, Any]]) -> None:
     if path is not None:
-        path.write_text(json.dumps(results, indent=2) + "\n")
+        text = json.dumps(_finite(results), indent=2, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    """``value`` with None for numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -154,216 +163,15 @@ def _settings(args: argparse.Namespace) -> Settings:
         scale=Scale(args.scale_tokens, args.scale_seconds, args.scale_count),
         seed=args.seed,
         prefix_caching=args.prefix_caching,
-        eta_error=args.eta_error if args.etas else None,
+        eta_error=(args.eta_error or 0.0) if args.etas else None,
         drain=args.drain,
         check=args.check,
+        policy_options=args.policy_options or {},
         recompute_slowdown=args.recompute_slowdown,
     )
 
 
 def _hardware(args: argparse.Namespace) -> Hardware:
     if args.profile is None:
-        return MACHINES[args.hardware].hardware(args.host_gb)
-    if args.device_blocks is None or args.host_blocks is None:
-        raise ValueError("--profile needs --device-blocks and --host-blocks")
+        return MACHINES[args.hardware].hardware(args.host_gb or HOST_GB)
     return from_profile(args.profile, args.device_blocks, args.host_blocks, args.block_tokens)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="infercept simulate",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--policy",
-        nargs="+",
-        type=_policy,
-        default=["adaptive", STOCK],
-        metavar="NAME",
-        help="what to compare (default: adaptive stock)",
-    )
-    _add_machine(parser.add_argument_group("machine"))
-    _add_workload(parser.add_argument_group("workload"))
-    _add_search(parser.add_argument_group("capacity search"))
-    parser.add_argument(
-        "--drain",
-        action="store_true",
-        help="go on after --duration until every conversation has ended",
-    )
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="follow the content of every KV slot and fail if a context is lost (slower)",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=_whole,
-        default=1,
-        help="policies simulated at the same time (default: 1)",
-    )
-    parser.add_argument(
-        "--json", type=Path, metavar="PATH", help="also write the results to this file"
-    )
-    return parser
-
-
-def _add_machine(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
-        "--hardware",
-        choices=sorted(MACHINES),
-        default="gptj-6b-a100-40gb",
-        metavar="NAME",
-        help="model and GPUs (default: %(default)s)",
-    )
-    group.add_argument(
-        "--host-gb",
-        type=_positive,
-        default=HOST_GB,
-        metavar="GB",
-        help="host memory for contexts (default: %(default)s)",
-    )
-    group.add_argument(
-        "--prefix-caching",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="vLLM's setting (default: on; the paper's engine had none)",
-    )
-    group.add_argument(
-        "--recompute-slowdown",
-        type=_positive,
-        metavar="SHARE",
-        help="scheduler.recompute_slowdown (default: fill iterations to the saturation point)",
-    )
-    group.add_argument(
-        "--profile",
-        type=_file,
-        metavar="PATH",
-        help="take times from a measured profile instead of --hardware",
-    )
-    group.add_argument("--device-blocks", type=_whole, metavar="N", help="with --profile")
-    group.add_argument("--host-blocks", type=_whole, metavar="N", help="with --profile")
-    group.add_argument(
-        "--block-tokens",
-        type=_whole,
-        default=BLOCK_TOKENS,
-        metavar="N",
-        help="with --profile (default: %(default)s)",
-    )
-
-
-def _add_workload(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
-        "--rate",
-        type=_positive,
-        default=1.0,
-        metavar="PER_S",
-        help="mean arrivals a second, Poisson (default: %(default)s)",
-    )
-    group.add_argument(
-        "--duration",
-        type=_positive,
-        default=1800.0,
-        metavar="S",
-        help="virtual seconds (default: %(default)g)",
-    )
-    group.add_argument(
-        "--trace",
-        type=_file,
-        metavar="PATH",
-        help="draw conversations from this file of JSON lines instead of the six kinds",
-    )
-    group.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    for name, what in (
-        ("tokens", "prompts, outputs and results"),
-        ("seconds", "durations of interceptions"),
-        ("count", "interceptions of a conversation, at most 1"),
-    ):
-        group.add_argument(
-            f"--scale-{name}",
-            type=_positive,
-            default=1.0,
-            metavar="FACTOR",
-            help=f"on {what} (default: 1)",
-        )
-    group.add_argument(
-        "--etas",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="image and speech report when they will be done (default: on)",
-    )
-    group.add_argument(
-        "--eta-error",
-        type=_not_negative,
-        default=0.0,
-        metavar="SHARE",
-        help="standard deviation of the reported rest, relative to the true one (default: 0)",
-    )
-
-
-def _add_search(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
-        "--capacity",
-        action="store_true",
-        help="find the largest rate whose median normalized latency stays within --limit; "
-        "every conversation of --duration is played to its end, or as far as decides it",
-    )
-    group.add_argument(
-        "--limit",
-        type=_positive,
-        default=3.0,
-        metavar="TIMES",
-        help="times the latency of an idle engine (default: %(default)g)",
-    )
-    group.add_argument(
-        "--precision",
-        type=_positive,
-        default=0.05,
-        metavar="SHARE",
-        help="relative width of the final bracket (default: %(default)s)",
-    )
-    group.add_argument(
-        "--near",
-        type=_file,
-        metavar="PATH",
-        help="begin each policy's search at the rate that an earlier one wrote with --json: "
-        "the same answer in fewer steps",
-    )
-
-
-def _policy(text: str) -> str:
-    if text not in POLICIES and text != STOCK and ":" not in text:
-        known = ", ".join(sorted([*POLICIES, STOCK]))
-        raise argparse.ArgumentTypeError(f"{text}: choose from {known}, or module:Class")
-    return text
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        raise argparse.ArgumentTypeError(f"{text}: there is no such file")
-    return path
-
-
-def _positive(text: str) -> float:
-    number = _not_negative(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError(f"{text}: must be positive")
-    return number
-
-
-def _not_negative(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text}: must be a number, not negative")
-    return number
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text}: must be a positive whole number")
-    return int(text)

@@ -105,8 +105,16 @@ class Machine:
     measured: tuple[float, float] | None = None
 
     def hardware(self, host_gb: float = HOST_GB) -> Hardware:
-        """What the scheduler sees of it, with ``host_gb`` of host memory for contexts."""
+        """What the scheduler sees of it, with ``host_gb`` of host memory for contexts.
+
+        Raises:
+            ValueError: if that holds not even one block.
+        """
         block_bytes = self.model.token_bytes * BLOCK_TOKENS
+        if host_gb * GB < block_bytes:
+            raise ValueError(
+                f"--host-gb {host_gb:g}: one block takes {block_bytes / GB:.2g} GB; give more"
+            )
         block_copy_s = block_bytes / (COPY_BYTES_PER_S * self.gpus)
         iteration_s, token_s = self.measured or self._roofline()
         cache_bytes = self.gpus * (USED_SHARE * self.gpu.memory_bytes - ACTIVATION_BYTES)

@@ -83,7 +83,7 @@ class Outcome:
     block_bytes: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The plain form, for JSON."""
+        """The plain form; quantiles of nothing are infinite, in ``--json`` null."""
         return asdict(self)
 
 

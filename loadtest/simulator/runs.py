@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from loadtest.simulator.capacity import Capacity, Deadlines, idle_latency_s, search
 from loadtest.simulator.outcome import Outcome
@@ -41,6 +42,7 @@ def outcome(settings: Settings, policy: str) -> Outcome:
 
 def idle_latency(settings: Settings) -> float:
     """Median normalized latency of an idle engine, in seconds."""
+    settings = replace(settings, policy_options={})  # they are another policy's
     plenty = settings.workload(max(1.0, 400 / settings.duration_s))
     return idle_latency_s(lambda workload: simulation(settings, _IDLE_POLICY, workload), plenty)
 

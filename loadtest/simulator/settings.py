@@ -32,7 +32,7 @@ class Settings:
         drain: Whether it goes on until all conversations have ended, and not just to the end
             of the duration.
         check: Whether an oracle follows every KV slot.
-        policy_options: Keyword arguments of the policies.
+        policy_options: Keyword arguments of the policy.
         recompute_slowdown: See :class:`~intercept_core.scheduler.config.InterceptConfig`.
     """
 

@@ -19,8 +19,7 @@ class Account:
 
     Attributes:
         iterations: Forward passes.
-        query_tokens: Tokens that they computed.
-        again_tokens: How many of those had been computed before.
+        again_tokens: How many of their tokens had been computed before.
         forward_s: Their time.
         again_s: What the tokens computed again added to it.
         stall_s: Time in which a forward pass waited for copies.
@@ -29,7 +28,6 @@ class Account:
     """
 
     iterations: int = 0
-    query_tokens: int = 0
     again_tokens: int = 0
     forward_s: float = 0.0
     again_s: float = 0.0
@@ -109,7 +107,6 @@ class VirtualEngine:
         blocks = work.context_tokens / self._hardware.block_tokens
         account = self.account
         account.iterations += 1
-        account.query_tokens += work.query_tokens
         account.again_tokens += work.again_tokens
         account.forward_s += forward_s
         account.again_s += again_s

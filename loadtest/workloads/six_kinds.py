@@ -160,7 +160,8 @@ def six_kinds(
                 break
         else:
             raise ValueError(
-                f"most_tokens: {most_tokens} is too few for {name} requests at this scale"
+                f"--scale-tokens {scale.tokens:g}: {name} requests hardly ever stay within "
+                f"{most_tokens} tokens; choose a smaller factor"
             )
         conversations.append(drawn)
     return conversations

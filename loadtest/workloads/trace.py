@@ -5,11 +5,14 @@ for the last, an ``interception`` of ``kind``, ``seconds`` and ``return_tokens``
 with its last segment, an interception of which is ignored; a result has one token at least.
 """
 
+import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from intercept_core.policy.cost_profile import explained
 from loadtest.workloads.arrivals import poisson
 from loadtest.workloads.conversation import Conversation, Interception, Segment
 from loadtest.workloads.scale import Scale
@@ -18,9 +21,9 @@ from loadtest.workloads.scale import Scale
 class _Interception(Interception):
     @field_validator("return_tokens", mode="before")
     @classmethod
-    def _at_least_one(cls, tokens: int) -> int:
+    def _at_least_one(cls, tokens: Any) -> Any:
         # Differences of clipped lengths, which come out as zero or less now and then.
-        return max(tokens, 1)
+        return max(tokens, 1) if isinstance(tokens, int | float) else tokens
 
 
 class _Segment(Segment):
@@ -83,9 +86,11 @@ def _read(path: Path) -> list[_Line]:
     lines: list[_Line] = []
     for number, text in enumerate(path.read_text().splitlines(), start=1):
         try:
-            lines.append(_Line.model_validate_json(text))
+            lines.append(_Line.model_validate(json.loads(text)))
+        except ValidationError as error:
+            raise ValueError(f"{path}, line {number}: {explained(error)}") from None
         except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {error}") from error
+            raise ValueError(f"{path}, line {number}: is no JSON: {error}") from None
     if not lines:
         raise ValueError(f"{path}: there is no request in it")
     return lines

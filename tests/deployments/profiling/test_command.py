@@ -76,6 +76,44 @@ def test_a_missing_folder_ends_it_before_anything_starts(
     assert f"{output}: there is no folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["p.xyz", "p"])
+def test_an_ending_of_no_picture_ends_it_before_anything_starts(
+    config: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    plot = config.with_name(name)
+    assert main(["profile", "--config", str(config), "--plot", str(plot)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"infercept: {plot}: ")
+    assert "no format of pictures; end it with .png" in error
+
+
+def test_what_was_measured_is_told_even_if_it_cannot_be_drawn(
+    started: None,
+    config: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*args: Any) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(profile_command, "write_plot", fail)
+    assert main(["profile", "--config", str(config), "--quick"]) == 1
+    said = capsys.readouterr()
+    assert "saturation (S)" in said.out
+    assert "the disk is full" in said.err
+
+
+def test_an_interrupted_one_says_so_with_its_exit_code(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(config: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(profile_command, "start_core", interrupt)
+    assert main(["profile", "--config", str(config)]) == 130
+    assert "interrupted; nothing is written" in capsys.readouterr().err
+
+
 def test_an_engine_that_does_not_start_is_one_line(
     config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

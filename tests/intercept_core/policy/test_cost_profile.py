@@ -39,7 +39,7 @@ def test_reads_what_a_scheduler_has_learned(path: Path) -> None:
         (None, ("there is no such file",)),
         ("{", ("cannot be read as JSON",)),
         ([1], ("is not the JSON object",)),
-        ({}, ("iteration_s: no such number", "saturation_tokens: no such number")),
+        ({}, ("iteration_s: is missing", "saturation_tokens: is missing")),
         (NUMBERS | {"token_s": -1}, ("token_s = -1: Input should be greater than 0",)),
         (NUMBERS | {"token_s": "much"}, ("token_s = 'much': Input should be a valid number",)),
         (NUMBERS | {"saturation_tokens": 0}, ("saturation_tokens = 0",)),

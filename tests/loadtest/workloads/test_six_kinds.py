@@ -98,9 +98,9 @@ def test_no_context_grows_longer_than_it_may() -> None:
     assert max(conversation.total_tokens for conversation in drawn) <= 3000
 
 
-def test_too_short_a_limit_is_explained() -> None:
-    with pytest.raises(ValueError, match=r"most_tokens: 40 is too few for \w+ requests"):
-        six_kinds(10.0, 60.0, most_tokens=40)
+def test_too_large_a_scale_is_explained() -> None:
+    with pytest.raises(ValueError, match=r"--scale-tokens 9: \w+ requests .* within 4096"):
+        six_kinds(10.0, 60.0, scale=Scale(tokens=9))
 
 
 def test_a_spread_has_its_mean_and_deviation() -> None:

@@ -28,24 +28,36 @@ def trace(tmp_path: Path) -> Path:
     return tmp_path / "trace.jsonl"
 
 
+def calling(**fields: Any) -> dict[str, Any]:
+    return line(segments=[{"output_tokens": 5, "interception": CALL | fields}])
+
+
 BAD = {
-    "no JSON": "not json",
-    "a field is missing": {"kind": "qa", "prompt_tokens": 3},
-    "no tokens": line(prompt_tokens=0),
-    "no segments": line(segments=[]),
-    "ends in the middle": line(segments=[{"output_tokens": 5}, {"output_tokens": 5}]),
-    "negative duration": line(
-        segments=[{"output_tokens": 5, "interception": CALL | {"seconds": -1}}]
+    "no JSON": ("not json", "is no JSON: Expecting value"),
+    "no object": ("3", "3: Input should be a valid dict"),
+    "a field is missing": ({"kind": "qa", "prompt_tokens": 3}, "segments: is missing"),
+    "no tokens": (line(prompt_tokens=0), "prompt_tokens = 0: Input should be greater"),
+    "no segments": (line(segments=[]), r"segments = \[\]: "),
+    "ends in the middle": (
+        line(segments=[{"output_tokens": 5}, {"output_tokens": 5}]),
+        "a segment without an interception must be the last",
     ),
-    "an unknown field": line(segments=[{"output_tokens": 5, "outputs": 5}]),
+    "negative duration": (calling(seconds=-1), r"segments\.0\.interception\.seconds = -1: "),
+    "no number": (calling(return_tokens="x"), r"interception\.return_tokens = 'x': "),
+    "an unknown field": (
+        line(segments=[{"output_tokens": 5, "outputs": 5}]),
+        r"segments\.0\.outputs = 5: Extra inputs",
+    ),
 }
 
 
 @pytest.mark.parametrize("bad", BAD)
 def test_what_does_not_fit_is_named_by_its_line(trace: Path, bad: str) -> None:
-    write(trace, line(), line(), BAD[bad], line())
-    with pytest.raises(ValueError, match=r"trace\.jsonl, line 3: "):
+    text, part = BAD[bad]
+    write(trace, line(), line(), text, line())
+    with pytest.raises(ValueError, match=rf"trace\.jsonl, line 3: .*{part}") as raised:
         from_trace(trace, 1.0, 10.0)
+    assert len(str(raised.value).splitlines()) == 1
 
 
 def test_an_empty_file_is_refused(trace: Path) -> None:
