@@ -17,7 +17,7 @@ class Waste:
     Attributes:
         parked: Held by parked requests.
         returning: Held by contexts on their way back.
-        recompute: Held by each batch, for the time that tokens computed again added.
+        recompute: Held by each batch, for the part of its time that tokens computed again had.
         stall: Held by each batch, for the time that it waited for copies.
         total: All of the device memory, all the time.
     """

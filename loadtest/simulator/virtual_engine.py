@@ -21,7 +21,8 @@ class Account:
         iterations: Forward passes.
         again_tokens: How many of their tokens had been computed before.
         forward_s: Their time.
-        again_s: What the tokens computed again added to it.
+        again_s: The part of it that went, by their number, to tokens computed again; so counts
+            the scheduler, too.
         stall_s: Time in which a forward pass waited for copies.
         again_block_s: Blocks of the requests in each batch, times its share of ``again_s``.
         stall_block_s: The same for ``stall_s``.
@@ -103,7 +104,7 @@ class VirtualEngine:
     def _forward_s(self, work: Work, stall_s: float) -> float:
         cost = self._hardware.cost
         forward_s = cost.forward_s(work.query_tokens, work.context_tokens)
-        again_s = cost.token_s * work.again_tokens
+        again_s = forward_s * work.again_tokens / work.query_tokens
         blocks = work.context_tokens / self._hardware.block_tokens
         account = self.account
         account.iterations += 1
