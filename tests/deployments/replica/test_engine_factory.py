@@ -23,13 +23,13 @@ def test_arguments_go_where_they_belong(split, tmp_path):
 def test_the_policy_reaches_the_scheduler(split):
     engine, _ = split(
         engine={"additional_config": {"other": 1}},
-        scheduler={"policy": "discard", "policy_options": {"a": 1}, "park_deadline_s": 90},
+        scheduler={"policy": "ttl", "policy_options": {"quantile": 0.5}, "park_deadline_s": 90},
     )
     assert engine.additional_config == {
         "other": 1,
         "intercept": {
-            "policy": "discard",
-            "policy_options": {"a": 1},
+            "policy": "ttl",
+            "policy_options": {"quantile": 0.5},
             "park_deadline_s": 90.0,
             "max_parked_device_share": 1.0,
         },
