@@ -49,7 +49,7 @@ class DeviceBlocks:
         """But for vLLM's null block, which stands for what a sliding window has left."""
         groups = self.manager.get_block_ids(request_id)
         if self.divisible:
-            return list(groups[0])
+            return groups[0]
         null_id = self.manager.block_pool.null_block.block_id
         return [id_ for id_ in chain.from_iterable(groups) if id_ != null_id]
 

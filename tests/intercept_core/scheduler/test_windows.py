@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from checked_engine import CheckedEngine
 from in_process_engine import InProcessEngine
 from modelless import Kind
 from parking import park, resume
-from random_llama import write_random_llama
+from random_llama import SIZES, write_random_llama
 from script import random_ids
 from vllm import SamplingParams
 from vllm.v1.request import Request
@@ -29,19 +28,8 @@ def windowed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcessEngi
 
     folder = write_random_llama(tmp_path_factory.mktemp("windowed"))
     torch.manual_seed(0)
-    config = MistralConfig(
-        vocab_size=512,
-        hidden_size=128,
-        intermediate_size=256,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        bos_token_id=0,
-        eos_token_id=1,
-        sliding_window=WINDOW,
-    )
-    MistralForCausalLM(config).save_pretrained(Path(folder))
+    config = MistralConfig(**SIZES, sliding_window=WINDOW)
+    MistralForCausalLM(config).save_pretrained(folder)
     engine = InProcessEngine(folder, async_scheduling=False, enable_prefix_caching=False)
     engine.scheduler.intercept_policy = Preserve()
     yield engine
