@@ -8,6 +8,7 @@ from typing import Any
 
 from vllm import SamplingParams
 from vllm.engine.arg_utils import EngineArgs
+from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest
 from vllm.v1.engine.core import EngineCore
@@ -65,6 +66,8 @@ class BenchEngine:
         core: vLLM's engine core.
         scheduler: Its scheduler.
         cache_tokens: Tokens that the KV cache holds.
+        computed_tokens: Tokens that were computed since :meth:`start`, again or for the first
+            time.
     """
 
     def __init__(self, model: Path, settings: EngineSettings) -> None:
@@ -88,7 +91,15 @@ class BenchEngine:
         self.core = EngineCore(config, Executor.get_class(config), log_stats=False)
         self.scheduler: Scheduler = self.core.scheduler  # type: ignore[assignment]
         self.cache_tokens = settings.device_blocks * BLOCK_TOKENS
-        self._started_s = time.perf_counter()
+        self.start()
+        schedule = self.scheduler.schedule
+
+        def counted(*args: Any, **kwargs: Any) -> SchedulerOutput:
+            output = schedule(*args, **kwargs)
+            self.computed_tokens += output.total_num_scheduled_tokens
+            return output
+
+        self.scheduler.schedule = counted  # type: ignore[method-assign]
 
     @property
     def now_s(self) -> float:
@@ -96,8 +107,9 @@ class BenchEngine:
         return time.perf_counter() - self._started_s
 
     def start(self) -> None:
-        """Sets the clock to zero."""
+        """Sets the clock and the count to zero."""
         self._started_s = time.perf_counter()
+        self.computed_tokens = 0
 
     @property
     def intercepting(self) -> InterceptScheduler | None:

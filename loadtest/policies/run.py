@@ -35,6 +35,8 @@ class RunResult:
         ttft_s: Time to the first token.
         resume_s: Time from a result to the next token.
         output_tokens: Tokens that were generated.
+        computed_tokens: Tokens that were computed: prompts, results, outputs, and what of
+            these had to be computed again.
         working_set: Largest sum of the contexts of conversations that had begun to be
             answered and had not ended, in multiples of the device's cache.
         telemetry: The scheduler's totals; empty for vLLM's.
@@ -50,6 +52,7 @@ class RunResult:
     ttft_s: Quantiles
     resume_s: Quantiles
     output_tokens: int
+    computed_tokens: int
     working_set: float
     telemetry: dict[str, float]
     costs: dict[str, float]
@@ -76,6 +79,7 @@ def run(side: str, settings: EngineSettings, load: Load) -> RunResult:
         ttft_s=Quantiles.of(p.ttft_s for p in arrived if p.first_token_s is not None),
         resume_s=Quantiles.of(wait_s for p in arrived for wait_s in p.resume_waits_s),
         output_tokens=play.output_tokens,
+        computed_tokens=engine.computed_tokens,
         working_set=play.most_context_tokens / engine.cache_tokens,
         telemetry={} if ours is None else ours.telemetry.as_dict(),
         costs={} if ours is None else ours.intercept_cost.to_dict(),

@@ -18,16 +18,18 @@ def print_table(results: Sequence[Result], base: str) -> None:
     base_per_s = median(r["completed_per_s"] for r in of[base])
     table = Table(title="medians of the runs, and their range")
     table.add_column("side")
-    for title in ("runs", "completed /s", f"x {base}", *_TIMES, *_TELEMETRY):
+    titles = ("runs", "completed /s", f"x {base}", *_WORK, *_TIMES, *_TELEMETRY)
+    for title in titles:
         table.add_column(title, justify="right")
     for side, runs in of.items():
         per_s = [run["completed_per_s"] for run in runs]
         cells = [str(len(runs)), _spread(per_s, "{:.2f}"), f"{median(per_s) / base_per_s:.2f}"]
+        cells += [_spread([cell(run) for run in runs], "{:.0f}") for cell in _WORK.values()]
         for cell in _TIMES.values():
             cells.append(_spread([1e3 * cell(run) for run in runs], "{:.1f}"))
         cells += [_telemetry(runs, cell) for cell in _TELEMETRY.values()]
         table.add_row(side, *cells)
-    Console(width=240).print(table)
+    Console(width=280).print(table)
 
 
 def _spread(values: Sequence[float], form: str) -> str:
@@ -47,6 +49,11 @@ def _share(part: str, whole: str) -> Cell:
     return lambda run: 100 * run["telemetry"][part] / max(run["telemetry"][whole], 1)
 
 
+_WORK: dict[str, Cell] = {
+    # What the machine did, and what was made of it: the first drifts with the machine.
+    "computed tokens /s": lambda run: run["computed_tokens"] / run["seconds"],
+    "for each completed": lambda run: run["computed_tokens"] / max(run["completed"], 1),
+}
 _TIMES: dict[str, Cell] = {
     "norm. latency (ms)": lambda run: run["normalized_latency_s"]["median"],
     "p90": lambda run: run["normalized_latency_s"]["p90"],

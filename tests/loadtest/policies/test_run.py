@@ -41,10 +41,22 @@ def test_every_conversation_ends_with_the_tokens_it_should_say(
     conversations = LOAD.conversations()
     assert result["arrived"] == result["completed"] == len(conversations) > 3
     assert result["output_tokens"] == sum(c.output_tokens for c in conversations)
+    # All but the last token of a conversation is computed once; results and outputs, too.
+    results_tokens = sum(
+        segment.interception.return_tokens
+        for c in conversations
+        for segment in c.segments
+        if segment.interception is not None
+    )
+    once = result["output_tokens"] + results_tokens - len(conversations)
+    once += sum(c.prompt_tokens for c in conversations)
     calls = sum(len(c.segments) - 1 for c in conversations)
     if side == STOCK:
         assert result["telemetry"] == {}
+        assert result["computed_tokens"] > once
     else:
+        again = result["telemetry"]["recomputed_tokens"]
+        assert result["computed_tokens"] == once + again
         assert result["telemetry"]["resumed"] == result["telemetry"]["parked"] == calls
 
 

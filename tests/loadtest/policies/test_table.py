@@ -13,6 +13,8 @@ def run(side: str, per_s: float, median_s: float = 0.1, **telemetry: float) -> d
         "side": side,
         "completed_per_s": per_s,
         "seconds": 50.0,
+        "completed": 50.0 * per_s,
+        "computed_tokens": 5000.0,
         "normalized_latency_s": times,
         "ttft_s": times,
         "resume_s": times,
@@ -66,11 +68,16 @@ def test_medians_are_compared_with_the_median_of_the_base(rows: dict[str, list[s
     }
 
 
+def test_the_work_is_told_a_second_and_for_each_completed(rows: dict[str, list[str]]) -> None:
+    assert rows["adaptive"][3:5] == ["100 (100-100)", "17 (12-20)"]
+    assert rows["swap"][3:5] == ["100", "33"]
+
+
 def test_times_are_in_milliseconds(rows: dict[str, list[str]]) -> None:
     median_ms, p90_ms = "200.0 (100.0-300.0)", "400.0 (200.0-600.0)"
-    assert rows["adaptive"][3:8] == [median_ms, p90_ms, median_ms, median_ms, p90_ms]
+    assert rows["adaptive"][5:10] == [median_ms, p90_ms, median_ms, median_ms, p90_ms]
 
 
 def test_shares_are_medians_in_percent(rows: dict[str, list[str]]) -> None:
-    assert rows["adaptive"][8:] == ["2.0", "75.0", "2.0"]
-    assert rows["stock"][8:] == ["-", "-", "-"]  # vLLM's scheduler tells nothing
+    assert rows["adaptive"][10:] == ["2.0", "75.0", "2.0"]
+    assert rows["stock"][10:] == ["-", "-", "-"]  # vLLM's scheduler tells nothing
