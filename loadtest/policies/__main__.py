@@ -15,6 +15,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
+
 from intercept_core.policy.registry import POLICIES
 from loadtest.policies.engine import STOCK, EngineSettings
 from loadtest.policies.environment import ONE_ENGINE
@@ -48,7 +50,8 @@ def main() -> None:
     for side in _order(arguments.sides, arguments.once, arguments.repeats):
         results.append(_run(side, _engine(side, arguments, bandwidth_gib_per_s), load))
         if arguments.json is not None:
-            arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+            text = to_json(results, indent=1, inf_nan_mode="null")
+            arguments.json.write_bytes(text + b"\n")
     print_table(results, arguments.sides[0])
 
 

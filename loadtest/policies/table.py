@@ -29,7 +29,7 @@ def print_table(results: Sequence[Result], base: str) -> None:
             cells.append(_spread([1e3 * cell(run) for run in runs], "{:.1f}"))
         cells += [_telemetry(runs, cell) for cell in _TELEMETRY.values()]
         table.add_row(side, *cells)
-    Console(width=280).print(table)
+    Console(width=320).print(table)
 
 
 def _spread(values: Sequence[float], form: str) -> str:

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
+
+from pydantic_core import to_json
 
 from intercept_core.policy.registry import create
 from loadtest.simulator.hardware import Hardware, from_profile
 from loadtest.simulator.machines import HOST_GB, MACHINES
-from loadtest.simulator.options import LIMIT, PRECISION, parse
+from loadtest.simulator.options import LIMIT, PRECISION, RATE_PER_S, parse
 from loadtest.simulator.settings import STOCK, Settings
 from loadtest.workloads.scale import Scale
 
@@ -140,31 +141,21 @@ def _print(table: Any) -> None:
 
 def _write(path: Path | None, results: list[dict[str, Any]]) -> None:
     if path is not None:
-        text = json.dumps(_finite(results), indent=2, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
-
-
-def _finite(value: Any) -> Any:
-    """``value`` with None for numbers that JSON does not have."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+        path.write_bytes(to_json(results, indent=2, inf_nan_mode="null") + b"\n")
 
 
 def _settings(args: argparse.Namespace) -> Settings:
     return Settings(
         hardware_name=args.hardware if args.profile is None else args.profile.name,
         hardware=_hardware(args),
-        rate_per_s=args.rate,
+        rate_per_s=args.rate or RATE_PER_S,
         duration_s=args.duration,
         trace=args.trace,
         scale=Scale(args.scale_tokens, args.scale_seconds, args.scale_count),
         seed=args.seed,
         prefix_caching=args.prefix_caching,
         eta_error=(args.eta_error or 0.0) if args.etas else None,
-        drain=args.drain,
+        drain=bool(args.drain),
         check=args.check,
         policy_options=args.policy_options or {},
         recompute_slowdown=args.recompute_slowdown,

@@ -11,6 +11,7 @@ from loadtest.simulator.hardware import BLOCK_TOKENS
 from loadtest.simulator.machines import HOST_GB, MACHINES
 from loadtest.simulator.settings import STOCK
 
+RATE_PER_S = 1.0
 LIMIT = 3.0
 PRECISION = 0.05
 
@@ -51,20 +52,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _refuse_unused(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Ends the program at an option that would be left aside without another one."""
-    for is_given, parent, names in (
-        (args.profile is None, "--hardware", ("host_gb",)),
-        (
-            args.profile is not None,
-            "--profile",
-            ("device_blocks", "host_blocks", "block_tokens"),
-        ),
-        (args.etas, "--etas", ("eta_error",)),
-        (args.capacity, "--capacity", ("limit", "precision", "near")),
+    sizes = ("device_blocks", "host_blocks", "block_tokens")
+    for is_used, where, names in (
+        (args.profile is None, "with --hardware", ("host_gb",)),
+        (args.profile is not None, "with --profile", sizes),
+        (args.etas, "with --etas", ("eta_error",)),
+        (args.capacity, "with --capacity", ("limit", "precision", "near")),
+        (not args.capacity, "without --capacity", ("rate", "drain")),
     ):
         for name in names:
-            if not is_given and getattr(args, name) is not None:
+            if not is_used and getattr(args, name) is not None:
                 option = f"--{name.replace('_', '-')}"
-                parser.error(f"{option} is of use with {parent} alone; leave it out")
+                parser.error(f"{option} is of use {where} alone; leave it out")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--drain",
         action="store_true",
+        default=None,
         help="go on after --duration until every conversation has ended",
     )
     parser.add_argument(
@@ -165,9 +165,8 @@ def _add_workload(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--rate",
         type=_positive,
-        default=1.0,
         metavar="PER_S",
-        help="mean arrivals a second, Poisson (default: %(default)s)",
+        help=f"mean arrivals a second, Poisson (default: {RATE_PER_S:g})",
     )
     group.add_argument(
         "--duration",

@@ -54,6 +54,8 @@ def test_help_names_policies_and_machines(capsys: pytest.CaptureFixture[str]) ->
         (["--policy", "stock", "--policy-options", "{}"], "not for stock"),
         (["--policy", "ttl", "--policy-options", "[5]"], "[5]: must be an object in JSON"),
         (["--limit", "2"], "--limit is of use with --capacity alone"),
+        (["--capacity", "--rate", "2"], "--rate is of use without --capacity alone"),
+        (["--capacity", "--drain"], "--drain is of use without --capacity alone"),
     ],
 )
 def test_wrong_arguments(
