@@ -55,10 +55,10 @@ class SchedulerSection(Section):
         max_parked_device_share: Share of the device's KV cache that waiting contexts may hold
             together, 0 to 1; beyond it they move or are computed again.
         recompute_slowdown: By what share of its time the recomputation of contexts may lengthen
-            an iteration in which others generate, e.g. 0.1: they keep their pace, and contexts
-            come back later. If not given, recomputation fills iterations up to the profile's
-            saturation point, which serves more requests on machines that such iterations slow
-            down.
+            an iteration in which others generate: with 0.1 they keep their pace, and contexts
+            come back later; with 1, which suits engines without a host pool that are always
+            full, more requests are served. If not given, the policy says: ``adaptive`` has
+            0.08, and the others fill iterations up to the profile's saturation point.
     """
 
     policy: str = DEFAULT_POLICY

@@ -1,10 +1,11 @@
 """What moving or recomputing parked contexts costs the requests that run.
 
-Some requests generate all the time, while some sessions beside them are intercepted and
-resumed over and over. Four engines take turns: one preserves the parked contexts, one swaps
-them out and in, one discards and recomputes them, and one recomputes them within
-``recompute_slowdown``. Printed is the time between two tokens of the
-generating requests: ``python -m loadtest.blocking``
+Some requests generate, while some sessions beside them are intercepted and resumed over and
+over. Four engines take turns: one preserves the parked contexts, one swaps them out and in, one
+discards them and recomputes up to the saturation point, and one discards them and recomputes at
+the pace of ``adaptive``. In every round the generating requests say as much after the same
+prompts, so that their iterations cost the same in all engines but for what is done beside them.
+Printed is the time between two of their tokens: ``python -m loadtest.blocking``
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from intercept_core.policy.adaptive import Adaptive
 from intercept_core.policy.base import Policy
 from intercept_core.policy.types import (
     CostModel,
@@ -37,14 +39,15 @@ SIDES = {
     "recompute": "improved_discard",
     "paced": "improved_discard",
 }
-RECOMPUTE_SLOWDOWN = {"paced": 0.1}
+RECOMPUTE_SLOWDOWN = {"paced": Adaptive.recompute_slowdown}
 CONTEXT_TOKENS = 320
 SPOKEN_TOKENS = 4
 RESULT_TOKENS = 8
 CALL_S = 1.0
 CALLS = 20
 """Of a session, after which another begins."""
-FOREGROUND_TOKENS = 1500
+PROMPT_TOKENS = 256
+"""Of a generating request."""
 _QUANTILES = ("median", "p90", "p99")
 DEVICE_BLOCKS = 700
 """Room for all: what is moved is moved by decision, not for lack of memory."""
@@ -66,7 +69,7 @@ class Side:
 
     Args:
         name: Of :data:`SIDES`.
-        foreground: Requests that generate all the time.
+        foreground: Requests that generate in a round.
         sessions: Sessions that are intercepted over and over.
     """
 
@@ -82,23 +85,24 @@ class Side:
         )
         with tempfile.TemporaryDirectory() as folder:
             self._engine = BenchEngine(write_model(Path(folder)), settings)
+        self._foreground = foreground
         self._numbers = itertools.count()
         self._calls_left: dict[str, int] = {}
         self._due: list[tuple[float, str]] = []
-        self._last_s: dict[str, float] = {}
-        for _ in range(foreground):
-            self._start_foreground()
         for _ in range(sessions):
             self._start_session()
 
-    def round(self, seconds: float) -> dict[str, Any]:
-        """Runs for some seconds; the gaps between tokens, and what was moved."""
+    def round(self, tokens: int) -> dict[str, Any]:
+        """Has each generating request say ``tokens``; the gaps between them, and what was
+        moved."""
         engine = self._engine
-        end_s = engine.now_s + seconds
         before = self._totals()
-        self._last_s = dict.fromkeys(self._last_s, 0.0)
+        left = self._foreground
+        for _ in range(left):
+            self._start_foreground(tokens)
+        last_s: dict[str, float] = {}
         gaps_s: list[float] = []
-        while engine.now_s < end_s:
+        while left:
             while self._due and self._due[0][0] <= engine.now_s:
                 self._resume(heapq.heappop(self._due)[1])
             for output in engine.step():
@@ -106,12 +110,10 @@ class Side:
                     self._hear(output)
                     continue
                 now_s = engine.now_s
-                if last_s := self._last_s[output.request_id]:
-                    gaps_s.append(now_s - last_s)
-                self._last_s[output.request_id] = now_s
-                if output.finish_reason is not None:
-                    del self._last_s[output.request_id]
-                    self._start_foreground()
+                if output.request_id in last_s:
+                    gaps_s.append(now_s - last_s[output.request_id])
+                last_s[output.request_id] = now_s
+                left -= output.finish_reason is not None
         cuts = quantiles(gaps_s, n=100)
         moved = {name: after - before[name] for name, after in self._totals().items()}
         return {"median_s": median(gaps_s), "p90_s": cuts[89], "p99_s": cuts[98], **moved}
@@ -121,13 +123,11 @@ class Side:
         found = self._engine.intercepting.telemetry.as_dict()
         return {n: found[n] for n in ("resumed", "blocks_swapped_in", "recomputed_tokens")}
 
-    def _start_foreground(self) -> None:
-        name = f"foreground-{next(self._numbers)}"
-        self._last_s[name] = 0.0
+    def _start_foreground(self, tokens: int) -> None:
         self._engine.add(
-            name,
-            range(16),
-            FOREGROUND_TOKENS,
+            f"foreground-{next(self._numbers)}",
+            range(PROMPT_TOKENS),
+            tokens,
             arrival_s=time.time(),
             session=False,
             calls=False,
@@ -163,11 +163,11 @@ class Side:
 
 
 def serve(name: str, foreground: int, sessions: int) -> None:
-    """The engine's process: answers each line, some seconds, with a round."""
+    """The engine's process: answers each line, a number of tokens, with a round."""
     side = Side(name, foreground, sessions)
     print("ready", flush=True)
     for line in sys.stdin:
-        print(json.dumps(side.round(float(line))), flush=True)
+        print(json.dumps(side.round(int(line))), flush=True)
 
 
 class Remote:
@@ -184,10 +184,10 @@ class Remote:
         )
         self._read("ready")
 
-    def round(self, seconds: float) -> dict[str, Any]:
+    def round(self, tokens: int) -> dict[str, Any]:
         """One round."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{seconds}\n")
+        self._process.stdin.write(f"{tokens}\n")
         self._process.stdin.flush()
         found: dict[str, Any] = json.loads(self._read("{"))
         return found
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--foreground", type=int, default=8)
     parser.add_argument("--sessions", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--tokens", type=int, default=150)
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -222,18 +222,18 @@ def main() -> None:
     sides = {name: Remote(name, arguments) for name in SIDES}
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
     for side in sides.values():
-        side.round(arguments.seconds)  # warm-up
+        side.round(arguments.tokens)  # warm-up
     for number in range(arguments.rounds):
         names = list(sides)
         shift = number % len(names)
         for name in names[shift:] + names[:shift]:
-            rounds[name].append(sides[name].round(arguments.seconds))
+            rounds[name].append(sides[name].round(arguments.tokens))
     for side in sides.values():
         side.close()
     print(
         f"{arguments.foreground} requests generate beside {arguments.sessions} sessions of "
         f"{CONTEXT_TOKENS} tokens and more, {arguments.rounds} rounds of "
-        f"{arguments.seconds:g} s"
+        f"{arguments.tokens} tokens each"
     )
     for name, found in rounds.items():
         _print(name, found, rounds["preserve"])

@@ -23,11 +23,14 @@ class RecomputePace:
         scheduler: Whose iterations.
         slowdown: By what share of its time recomputation may lengthen an iteration; None to
             fill it to the saturation point.
+
+    Attributes:
+        slowdown: The same.
     """
 
     def __init__(self, scheduler: "InterceptMixin", slowdown: float | None) -> None:
         self._scheduler = scheduler
-        self._slowdown = slowdown
+        self.slowdown = slowdown
         self._left: int | None = None
         self._late: Request | None = None
 
@@ -44,12 +47,20 @@ class RecomputePace:
             or not config.enable_chunked_prefill
         ):
             return  # chunks must not end just anywhere
-        if beside := sum(self._tokens_of(request) for request in scheduler.running):
+        beside = context_tokens = again_context_tokens = 0
+        for request in scheduler.running:
+            if tokens := self._tokens_of(request):
+                beside += tokens
+                context_tokens += request.num_computed_tokens
+            else:
+                again_context_tokens += request.num_computed_tokens
+        if beside:
             self._left = tokens_again(
                 min(beside, scheduler.max_num_scheduled_tokens),
-                scheduler.iterations.context_tokens,
+                context_tokens,
                 scheduler.intercept_cost,
-                self._slowdown,
+                self.slowdown,
+                again_context_tokens,
             )
 
     @property
@@ -91,7 +102,11 @@ class RecomputePace:
 
 
 def tokens_again(
-    beside: int, context_tokens: int, cost: CostModel, slowdown: float | None = None
+    beside: int,
+    context_tokens: int,
+    cost: CostModel,
+    slowdown: float | None = None,
+    again_context_tokens: int = 0,
 ) -> int:
     """How many tokens may be computed again in an iteration.
 
@@ -100,17 +115,22 @@ def tokens_again(
 
     Args:
         beside: Tokens of the others in it, one at least.
-        context_tokens: Sum of the contexts in it.
+        context_tokens: Sum of their contexts.
         cost: What iterations take on this machine.
         slowdown: Share of the iteration's time.
+        again_context_tokens: What is there already of the contexts that are computed again:
+            they have to be read, too.
 
     Returns:
         One at least: recomputation always goes on.
     """
     alone_s = cost.forward_s(beside, context_tokens)
-    token_s = cost.forward_s(beside + 1, context_tokens + 1) - alone_s
+    all_tokens = context_tokens + again_context_tokens
+    begun_s = cost.forward_s(beside, all_tokens)
+    token_s = cost.forward_s(beside + 1, all_tokens + 1) - begun_s
     room = max(cost.saturation_tokens - beside, 1)
     if token_s <= 0:  # no cost model has free tokens beyond its saturation point
         return room
-    again = max(int((slowdown or FULL_SHARE) * alone_s / token_s), 1)
+    longest_s = (1 + (slowdown or FULL_SHARE)) * alone_s
+    again = max(int((longest_s - begun_s) / token_s), 1)
     return again if slowdown else max(again, room)

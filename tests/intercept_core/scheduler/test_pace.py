@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vllm.v1.core.sched.output import SchedulerOutput
 
+from intercept_core.policy.adaptive import Adaptive
 from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.scheduler import InterceptScheduler
 from intercept_core.scheduler.iterations import Iterations
@@ -38,6 +39,43 @@ def test_a_slowdown_that_is_set_counts_instead() -> None:
     assert tokens_again(8, 4000, COST, 0.05) == 7
 
 
+@pytest.mark.parametrize(
+    ("policy", "configured", "counts"),
+    [
+        ("adaptive", None, Adaptive.recompute_slowdown),
+        ("adaptive", 0.5, 0.5),
+        ("infercept", None, None),
+        ("infercept", 0.5, 0.5),
+    ],
+)
+def test_what_is_configured_counts_before_what_the_policy_wants(
+    policy: str, configured: float | None, counts: float | None
+) -> None:
+    machine = Hardware(cost=COST, device_blocks=40, host_blocks=40)
+    simulation = Simulation(
+        machine, policy, [speaker(1, 0.0)], etas=None, recompute_slowdown=configured
+    )
+    scheduler = simulation.engine.scheduler
+    assert isinstance(scheduler, InterceptScheduler)
+    assert scheduler.pace.slowdown == counts
+
+
+def test_those_who_run_beside_adaptive_keep_their_pace() -> None:
+    assert Adaptive.recompute_slowdown is not None
+    beside, context_tokens, again_context_tokens = 8, 4000, 300
+    again = tokens_again(
+        beside, context_tokens, COST, Adaptive.recompute_slowdown, again_context_tokens
+    )
+    all_tokens = context_tokens + again_context_tokens + again
+    longer = COST.forward_s(beside + again, all_tokens) / COST.forward_s(beside, context_tokens)
+    assert 1.05 < longer < 1.1
+
+
+def test_contexts_that_are_computed_again_have_to_be_read_too() -> None:
+    # Of the 0.74 ms, the 300 tokens take 0.3 ms.
+    assert tokens_again(8, 4000, COST, 0.05, again_context_tokens=300) == 4
+
+
 def test_tokens_that_cost_nothing_end_at_the_saturation_point() -> None:
     free = replace(COST, token_s=0.0, context_token_s=0.0)
     assert tokens_again(8, 4000, free, 0.05) == 92
@@ -47,11 +85,13 @@ def test_tokens_that_cost_nothing_end_at_the_saturation_point() -> None:
     beside=st.integers(1, 4096),
     context_tokens=st.integers(0, 10**7),
     slowdown=st.none() | st.floats(1e-6, 10.0),
+    again_context_tokens=st.integers(0, 10**7),
 )
 def test_recomputation_always_goes_on(
-    beside: int, context_tokens: int, slowdown: float | None
+    beside: int, context_tokens: int, slowdown: float | None, again_context_tokens: int
 ) -> None:
-    assert tokens_again(beside, context_tokens, COST, slowdown) >= 1
+    found = tokens_again(beside, context_tokens, COST, slowdown, again_context_tokens)
+    assert found >= 1
 
 
 def iterations_with_recompute(
