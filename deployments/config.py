@@ -55,10 +55,10 @@ class SchedulerSection(Section):
         max_parked_device_share: Share of the device's KV cache that waiting contexts may hold
             together, 0 to 1; beyond it they move or are computed again.
         recompute_slowdown: By what share of its time the recomputation of contexts may lengthen
-            an iteration in which others generate: with 0.1 they keep their pace, and contexts
-            come back later; with 1, which suits engines without a host pool that are always
-            full, more requests are served. If not given, the policy says: ``adaptive`` has
-            0.08, and the others fill iterations up to the profile's saturation point.
+            an iteration in which others generate. If not given, it fills iterations up to the
+            profile's saturation point, or lengthens them by 0.08 if that is more, and by more
+            only where it would take many seconds. With 1 contexts come back sooner, and others
+            wait: it suits engines without a host pool that are always full.
     """
 
     policy: str = DEFAULT_POLICY

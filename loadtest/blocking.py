@@ -1,11 +1,10 @@
 """What moving or recomputing parked contexts costs the requests that run.
 
 Some requests generate, while some sessions beside them are intercepted and resumed over and
-over. Four engines take turns: one preserves the parked contexts, one swaps them out and in, one
-discards them and recomputes up to the saturation point, and one discards them and recomputes at
-the pace of ``adaptive``. In every round the generating requests say as much after the same
-prompts, so that their iterations cost the same in all engines but for what is done beside them.
-Printed is the time between two of their tokens: ``python -m loadtest.blocking``
+over. Three engines take turns: one preserves the parked contexts, one swaps them out and in,
+and one discards and recomputes them. In every round the generating requests say as much after
+the same prompts, so that their iterations cost the same in all engines but for what is done
+beside them. Printed is the time between two of their tokens: ``python -m loadtest.blocking``
 """
 
 import argparse
@@ -22,7 +21,6 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from intercept_core.policy.adaptive import Adaptive
 from intercept_core.policy.base import Policy
 from intercept_core.policy.types import (
     CostModel,
@@ -37,9 +35,7 @@ SIDES = {
     "preserve": "preserve",
     "swap": "loadtest.blocking:SwapBeside",
     "recompute": "improved_discard",
-    "paced": "improved_discard",
 }
-RECOMPUTE_SLOWDOWN = {"paced": Adaptive.recompute_slowdown}
 CONTEXT_TOKENS = 320
 SPOKEN_TOKENS = 4
 RESULT_TOKENS = 8
@@ -79,7 +75,6 @@ class Side:
 
         settings = EngineSettings(
             policy=SIDES[name],
-            recompute_slowdown=RECOMPUTE_SLOWDOWN.get(name),
             prefix_caching=False,
             device_blocks=DEVICE_BLOCKS,
         )

@@ -32,8 +32,7 @@ class Adaptive(Policy):
     A context that the host has too can go at once and costs a copy to bring back; so copies
     are made while there is bandwidth, for those first whom pressure would take first. What
     has no copy when memory is short goes in the order of its worth: the time to restore it,
-    in which all others wait too, for each block-second that its release gives. Those who run
-    keep their pace beside what is computed again.
+    in which all others wait too, for each block-second that its release gives.
 
     Args:
         seconds: Known durations, kind by kind, used before there is a history.
@@ -41,7 +40,6 @@ class Adaptive(Policy):
 
     name = "adaptive"
     yields_below = 1.0
-    recompute_slowdown = 0.08  # so that with the errors of predictions it stays within a tenth
 
     def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
         self._durations = self._estimator(seconds or {})

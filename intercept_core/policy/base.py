@@ -19,9 +19,6 @@ class Policy(ABC):
             else it stands where its first arrival puts it.
         waits_for_copies: Whether the engine waits for the copies of an iteration; else they
             are made beside the next forward passes, within a budget.
-        recompute_slowdown: By what share of its time recomputation may lengthen an iteration
-            with others in it, unless the configuration says; None to fill it to the
-            saturation point, as in the paper.
         yields_below: Contexts on the device whose worth is below this give way to requests
             that wait to be scheduled; to running ones all of them do.
         needs_truth: Whether it reads ``returns_s``, which only experiments know.
@@ -30,7 +27,6 @@ class Policy(ABC):
     name: ClassVar[str]
     requeues: ClassVar[bool] = False
     waits_for_copies: ClassVar[bool] = False
-    recompute_slowdown: ClassVar[float | None] = None
     yields_below: ClassVar[float] = float("inf")
     needs_truth: ClassVar[bool] = False
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+SATURATED_SHARE = 0.1
+"""By how much an iteration at the saturation point takes longer than the smallest one."""
+
 
 @dataclass(frozen=True, slots=True)
 class LinearCostModel:

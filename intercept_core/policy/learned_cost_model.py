@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from intercept_core.policy.cost_model import LinearCostModel
+from intercept_core.policy.cost_model import SATURATED_SHARE, LinearCostModel
 from intercept_core.policy.relative_fit import RelativeFit
 
 FORGETTING = 0.999
@@ -36,8 +36,8 @@ class LearnedCostModel:
     Args:
         prior: A measured profile to start from; None for careful guesses, which are soon
             forgotten.
-        saturation_tokens: S, if it is known; else the number of query tokens whose own time
-            equals the fixed time of an iteration.
+        saturation_tokens: S, if it is known; else what a machine has on which each token takes
+            its time, as a linear model cannot tell another.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class LearnedCostModel:
         if self._saturation_tokens is not None:
             return self._saturation_tokens
         fixed, query, _ = self._coefficients
-        return max(int(fixed / max(query, 1e-9)), 1)
+        return max(int(SATURATED_SHARE * fixed / query), 1)
 
     @property
     def relative_error(self) -> float | None:

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
 
-from intercept_core.policy.cost_model import LinearCostModel
+from intercept_core.policy.cost_model import SATURATED_SHARE, LinearCostModel
 from intercept_core.policy.cost_profile import CostProfile
 from intercept_core.policy.relative_fit import RelativeFit
 
 LEAST_S = 1e-9
 """Costs are positive, however little a token took of what could be measured."""
-LARGE_SHARE = 1 / 8
-"""Iterations from this share of the largest one tell what a token costs there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +103,13 @@ def fit_profile(
 
 
 def saturation_tokens(iterations: Sequence[MeasuredIteration]) -> int:
-    """S: as many query tokens as take, at the pace of large iterations, as long as the
-    smallest iteration.
+    """S: the most query tokens that take at most a tenth longer than the smallest iteration.
 
-    Below it the time that an iteration takes anyway (weights to read, kernels to launch)
-    outweighs that of its tokens; from there on each token costs its own. On a machine whose
-    time stays flat until the arithmetic is saturated this is the bend; on one whose time grows
-    from the first token it is where the time has doubled, as
-    :class:`~intercept_core.policy.learned_cost_model.LearnedCostModel` has it. Only
-    iterations of prompts alone count. A machine that is not saturated by its largest
-    iteration has that for S.
+    Below it the time that an iteration takes anyway (weights to read, kernels to launch) hides
+    that of its tokens. Where time stays flat until the arithmetic is saturated, as on GPUs, it
+    is the bend; where it grows from the first token, as on CPUs, a few tokens. Only iterations
+    of prompts alone count, with straight lines between them. A machine that is not saturated
+    by its largest iteration has that for S.
 
     Raises:
         ValueError: if there is none to count.
@@ -122,15 +118,13 @@ def saturation_tokens(iterations: Sequence[MeasuredIteration]) -> int:
     if not alone:
         raise ValueError("no iteration of prompts alone was measured")
     alone.sort(key=lambda made: made.query_tokens)
-    most = alone[-1].query_tokens
-    large = RelativeFit(columns=2)
-    for made in alone:
-        if made.query_tokens >= LARGE_SHARE * most:
-            large.add((1.0, made.query_tokens), made.seconds)
-    _, token_s = large.coefficients()
-    if token_s * most <= alone[0].seconds:
-        return most
-    return max(round(alone[0].seconds / token_s), 1)
+    longest_s = (1 + SATURATED_SHARE) * alone[0].seconds
+    for within, beyond in pairwise(alone):
+        if beyond.seconds > longest_s:
+            share = (longest_s - within.seconds) / (beyond.seconds - within.seconds)
+            more = share * (beyond.query_tokens - within.query_tokens)
+            return max(int(within.query_tokens + more), 1)
+    return alone[-1].query_tokens
 
 
 def relative_errors(

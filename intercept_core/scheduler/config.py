@@ -23,8 +23,8 @@ class InterceptConfig(BaseModel):
         max_parked_device_share: Share of the device's KV blocks that parked contexts may hold
             together, 0 to 1.
         recompute_slowdown: By what share of its time recomputation may lengthen an iteration
-            with others in it; None for the policy's own, see
-            :class:`~intercept_core.policy.base.Policy`.
+            with others in it; None for what fills it to the saturation point, see
+            :mod:`~intercept_core.scheduler.pace`.
         reports: Whether to report to :class:`~intercept_core.engine.metrics.InterceptMetrics`,
             which has to be there: vLLM's own loggers do not know what to do with a report.
     """

@@ -88,9 +88,7 @@ class InterceptMixin(Scheduler):
             self.swapper = Swapper(self.connector, self.device, self.telemetry, self.place)
             self.connector.wait = self.intercept_policy.waits_for_copies
         self.limits = Limits(self, config.max_parked_device_share)
-        self.pace = RecomputePace(
-            self, config.recompute_slowdown or self.intercept_policy.recompute_slowdown
-        )
+        self.pace = RecomputePace(self, config.recompute_slowdown)
         self._endings = Endings(self)
         self.deadlines = ParkDeadlines(
             self.parked, self._endings, self.telemetry, config.park_deadline_s, self._now_s

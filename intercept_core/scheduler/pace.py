@@ -9,9 +9,14 @@ from intercept_core.policy.types import CostModel
 if TYPE_CHECKING:
     from intercept_core.scheduler.mixin import InterceptMixin
 
-FULL_SHARE = 0.1
-"""By how much of its time recomputation may lengthen an iteration that is saturated without it:
-it goes on all the same."""
+KEPT_SHARE = 0.08
+"""By how much of its time recomputation may lengthen an iteration that has no room below the
+saturation point: less than the tenth that others may feel, as predictions err."""
+PATIENCE_S = 2.0
+"""What takes so long to compute again, with nothing beside it, may take more: on a machine that
+needs milliseconds for a token its client would wait for a minute."""
+MOST_SHARE = 1.0
+"""But not more than this share."""
 
 
 class RecomputePace:
@@ -47,13 +52,14 @@ class RecomputePace:
             or not config.enable_chunked_prefill
         ):
             return  # chunks must not end just anywhere
-        beside = context_tokens = again_context_tokens = 0
+        beside = context_tokens = again_context_tokens = missing_tokens = 0
         for request in scheduler.running:
             if tokens := self._tokens_of(request):
                 beside += tokens
                 context_tokens += request.num_computed_tokens
             else:
                 again_context_tokens += request.num_computed_tokens
+                missing_tokens += self._missing(request, request.num_computed_tokens)
         if beside:
             self._left = tokens_again(
                 min(beside, scheduler.max_num_scheduled_tokens),
@@ -61,12 +67,17 @@ class RecomputePace:
                 scheduler.intercept_cost,
                 self.slowdown,
                 again_context_tokens,
+                missing_tokens,
             )
 
     @property
     def is_bounding(self) -> bool:
         """Whether it bounds anything in this iteration."""
         return self._left is not None
+
+    def _missing(self, request: Request, computed_tokens: int) -> int:
+        before = self._scheduler.iterations.tokens_before(request)
+        return max(before - computed_tokens, 0)
 
     def _tokens_of(self, request: Request) -> int:
         scheduler = self._scheduler
@@ -86,8 +97,8 @@ class RecomputePace:
             computed_tokens: Of its context, how many are there.
             tokens: What vLLM gives it.
         """
-        missing = self._scheduler.iterations.tokens_before(request) - computed_tokens
-        if self._left is None or missing <= 0:
+        missing = self._missing(request, computed_tokens)
+        if self._left is None or not missing:
             return tokens
         if not self._left:
             self._late = request
@@ -107,11 +118,13 @@ def tokens_again(
     cost: CostModel,
     slowdown: float | None = None,
     again_context_tokens: int = 0,
+    missing_tokens: int = 0,
 ) -> int:
     """How many tokens may be computed again in an iteration.
 
-    So many as fill it to the saturation point, or lengthen it by a tenth if that is more; with
-    ``slowdown``, as many as lengthen it by that share.
+    With ``slowdown``, as many as lengthen it by that share. Without, as many as fill it to the
+    saturation point, or lengthen it by a small share if that is more; by a larger one, if it
+    would take too long.
 
     Args:
         beside: Tokens of the others in it, one at least.
@@ -120,6 +133,7 @@ def tokens_again(
         slowdown: Share of the iteration's time.
         again_context_tokens: What is there already of the contexts that are computed again:
             they have to be read, too.
+        missing_tokens: The rest of them.
 
     Returns:
         One at least: recomputation always goes on.
@@ -131,6 +145,9 @@ def tokens_again(
     room = max(cost.saturation_tokens - beside, 1)
     if token_s <= 0:  # no cost model has free tokens beyond its saturation point
         return room
-    longest_s = (1 + (slowdown or FULL_SHARE)) * alone_s
-    again = max(int((longest_s - begun_s) / token_s), 1)
+    share = slowdown
+    if share is None:
+        patient = missing_tokens * token_s / PATIENCE_S
+        share = min(max(patient, KEPT_SHARE), MOST_SHARE)
+    again = max(int(((1 + share) * alone_s - begun_s) / token_s), 1)
     return again if slowdown else max(again, room)

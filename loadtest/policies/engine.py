@@ -32,7 +32,6 @@ class EngineSettings:
     Attributes:
         policy: A policy's name, or :data:`STOCK` for vLLM's own scheduler.
         policy_options: Keyword arguments of the policy.
-        recompute_slowdown: See :class:`~intercept_core.scheduler.config.InterceptConfig`.
         prefix_caching: vLLM's setting.
         device_blocks: Blocks of the KV cache.
         host_memory_gib: Size of the host pool.
@@ -43,7 +42,6 @@ class EngineSettings:
 
     policy: str
     policy_options: Mapping[str, Any] = field(default_factory=dict)
-    recompute_slowdown: float | None = None
     prefix_caching: bool = True
     device_blocks: int = 288
     host_memory_gib: float = 2.0
@@ -175,7 +173,6 @@ def _plugins(settings: EngineSettings) -> Mapping[str, Any]:
             "intercept": {
                 "policy": settings.policy,
                 "policy_options": dict(settings.policy_options),
-                "recompute_slowdown": settings.recompute_slowdown,
             }
         },
         "kv_transfer_config": {

@@ -149,7 +149,7 @@ def _add_machine(group: "argparse._ArgumentGroup") -> None:
         "--recompute-slowdown",
         type=_positive,
         metavar="SHARE",
-        help="scheduler.recompute_slowdown (default: the policy's own)",
+        help="scheduler.recompute_slowdown (default: fill iterations to the saturation point)",
     )
     group.add_argument("--device-blocks", type=_whole, metavar="N", help="with --profile")
     group.add_argument("--host-blocks", type=_whole, metavar="N", help="with --profile")

@@ -70,13 +70,13 @@ def test_without_copies_the_careful_guess_stays() -> None:
 
 
 def test_saturates_at_the_bend_of_a_machine_that_is_flat_before() -> None:
-    flat = [iteration(q, q, max(0.010, q * 25e-6)) for q in (1, 8, 64, 256, 1024, 2048, 4096)]
-    assert saturation_tokens(flat) == pytest.approx(400, rel=0.02)
+    flat = [iteration(q, q, max(0.010, q * 25e-6)) for q in (1, 8, 64, 256, 384, 512, 1024)]
+    assert saturation_tokens(flat) == pytest.approx(400, rel=0.1)
 
 
-def test_saturates_where_the_time_doubles_on_a_machine_that_is_never_flat() -> None:
+def test_saturates_after_a_few_tokens_on_a_machine_that_is_never_flat() -> None:
     made = [iteration(q, 0, TRUTH.forward_s(q, 0)) for q in SIZES]
-    assert saturation_tokens(made) == 21
+    assert saturation_tokens(made) == 3  # 21 ms, and at most 2.1 more
 
 
 def test_a_machine_that_is_never_saturated_has_its_largest_iteration() -> None:
