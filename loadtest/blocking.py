@@ -105,7 +105,7 @@ class Side:
                     self._hear(output)
                     continue
                 now_s = engine.now_s
-                if output.request_id in last_s:
+                if len(last_s) == self._foreground:  # none of them is at its prompt any more
                     gaps_s.append(now_s - last_s[output.request_id])
                 last_s[output.request_id] = now_s
                 left -= output.finish_reason is not None

@@ -131,11 +131,12 @@ class InterceptMixin(Scheduler):
         self, request: Request, num_computed_tokens: int, num_new_tokens: int
     ) -> int:
         """Upstream has chunks leave a drafter enough; ours are shorter, too, where a context
-        is computed again beside others."""
+        is computed again beside others, or wait for their turn."""
         reserve = super()._reserve_prefill_lookahead
         paced = self.pace.chunk(request, num_computed_tokens, num_new_tokens)
-        return reserve(request, num_computed_tokens, paced) or reserve(
-            request, num_computed_tokens, num_new_tokens
+        return paced and (
+            reserve(request, num_computed_tokens, paced)
+            or reserve(request, num_computed_tokens, num_new_tokens)
         )
 
     def update_from_output(
@@ -290,7 +291,12 @@ class InterceptMixin(Scheduler):
         self._resumes.add(parked)
         beside = 0 if self.intercept_policy.waits_for_copies else len(self.running)
         if copy_beats_recompute(
-            parked, self.intercept_cost, self.iterations, beside, self.block_size
+            parked,
+            self.intercept_cost,
+            self.iterations,
+            self.pace.iterations,
+            beside,
+            self.block_size,
         ):
             assert self.swapper is not None
             self.swapper.bring_back(parked)

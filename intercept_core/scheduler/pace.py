@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from vllm.utils.math_utils import cdiv
 from vllm.v1.request import Request
 
 from intercept_core.policy.types import CostModel
@@ -28,21 +29,17 @@ class RecomputePace:
         scheduler: Whose iterations.
         slowdown: By what share of its time recomputation may lengthen an iteration; None to
             fill it to the saturation point.
-
-    Attributes:
-        slowdown: The same.
     """
 
     def __init__(self, scheduler: "InterceptMixin", slowdown: float | None) -> None:
         self._scheduler = scheduler
-        self.slowdown = slowdown
+        self._slowdown = slowdown
         self._left: int | None = None
-        self._late: Request | None = None
 
     def begin(self) -> None:
         """Notes that an iteration is about to be scheduled."""
         scheduler = self._scheduler
-        self._left = self._late = None
+        self._left = None
         if not scheduler.iterations.recomputing or scheduler.intercept_policy.requeues:
             return
         config = scheduler.scheduler_config
@@ -52,23 +49,39 @@ class RecomputePace:
             or not config.enable_chunked_prefill
         ):
             return  # chunks must not end just anywhere
-        beside = context_tokens = again_context_tokens = missing_tokens = 0
+        beside = context_tokens = missing_tokens = 0
+        again: Request | None = None
         for request in scheduler.running:
             if tokens := self._tokens_of(request):
                 beside += tokens
-                context_tokens += request.num_computed_tokens
+                context_tokens += request.num_computed_tokens + tokens
             else:
-                again_context_tokens += request.num_computed_tokens
                 missing_tokens += self._missing(request, request.num_computed_tokens)
+                again = again or request  # the others wait for their turn
         if beside:
             self._left = tokens_again(
                 min(beside, scheduler.max_num_scheduled_tokens),
                 context_tokens,
                 scheduler.intercept_cost,
-                self.slowdown,
-                again_context_tokens,
+                self._slowdown,
+                again.num_computed_tokens if again is not None else 0,
                 missing_tokens,
             )
+
+    def iterations(self, tokens: int) -> int:
+        """How many it takes to compute ``tokens`` again beside those who run now."""
+        scheduler = self._scheduler
+        beside = len(scheduler.running)
+        if not beside:
+            return 1
+        chunk = tokens_again(
+            beside,
+            scheduler.iterations.context_tokens,
+            scheduler.intercept_cost,
+            self._slowdown,
+            missing_tokens=tokens,
+        )
+        return cdiv(tokens, chunk)
 
     @property
     def is_bounding(self) -> bool:
@@ -90,7 +103,8 @@ class RecomputePace:
         return min(tokens, longest) if longest else tokens
 
     def chunk(self, request: Request, computed_tokens: int, tokens: int) -> int:
-        """How many of ``tokens`` a request may compute now, one at least.
+        """How many of ``tokens`` a request may compute now; 0 if those before it take all that
+        may be computed again.
 
         Args:
             request: Which.
@@ -100,16 +114,10 @@ class RecomputePace:
         missing = self._missing(request, computed_tokens)
         if self._left is None or not missing:
             return tokens
-        if not self._left:
-            self._late = request
         if missing > self._left:
-            tokens = min(tokens, max(self._left, 1))
+            tokens = min(tokens, self._left)
         self._left = max(self._left - min(missing, tokens), 0)
         return tokens
-
-    def is_late(self, request: Request) -> bool:
-        """Whether those before it take all that may be computed again in this iteration."""
-        return request is self._late
 
 
 def tokens_again(
@@ -149,5 +157,8 @@ def tokens_again(
     if share is None:
         patient = missing_tokens * token_s / PATIENCE_S
         share = min(max(patient, KEPT_SHARE), MOST_SHARE)
-    again = max(int(((1 + share) * alone_s - begun_s) / token_s), 1)
-    return again if slowdown else max(again, room)
+    # Half of it at least for tokens: what is there is read in every iteration, and few of them
+    # would read it many times.
+    longer_s = max((1 + share) * alone_s - begun_s, share / 2 * alone_s)
+    again = max(int(longer_s / token_s), 1)
+    return max(again, room) if slowdown is None else again

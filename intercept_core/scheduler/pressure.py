@@ -95,14 +95,11 @@ class MemoryPressure:
         """Whether one that holds nothing yet may not begin, and those behind it neither.
 
         A context on its way back that comes earlier is in none of vLLM's queues, so that
-        whoever is would take each block that becomes free before there are enough. And one that
-        is computed again, but not now, would hold memory for nothing.
+        whoever is would take each block that becomes free before there are enough.
         """
         scheduler = self._scheduler
         if scheduler.device.held(requester):
             return False
-        if scheduler.pace.is_late(requester):
-            return True
         if scheduler.swapper is None or scheduler.swapper.refused is None:
             return False
         return scheduler.place(requester) > scheduler.place(scheduler.swapper.refused.request)

@@ -1,22 +1,31 @@
 """Whether a context comes back by a copy or by computing it again."""
 
+from collections.abc import Callable
+
 from intercept_core.policy.types import CostModel
 from intercept_core.scheduler.iterations import Iterations
 from intercept_core.scheduler.parked import Parked
 
 
 def copy_beats_recompute(
-    parked: Parked, cost: CostModel, iterations: Iterations, beside: int, block_tokens: int
+    parked: Parked,
+    cost: CostModel,
+    iterations: Iterations,
+    chunks: Callable[[int], int],
+    beside: int,
+    block_tokens: int,
 ) -> bool:
     """Whether the host has what is missing, and a copy makes requests wait less in sum.
 
-    For tokens that are computed again all in the batch wait; for a copy only the request
-    itself, an iteration at least if there is one.
+    For tokens that are computed again all in the batch wait, and the request for every further
+    iteration that they are spread over; for a copy only the request itself, an iteration at
+    least if there is one.
 
     Args:
         parked: The context.
         cost: What iterations and copies take.
         iterations: The latest iteration.
+        chunks: In how many iterations so many tokens are computed again beside others.
         beside: Requests that run, and go on while it is copied.
         block_tokens: Tokens of a block.
     """
@@ -29,4 +38,7 @@ def copy_beats_recompute(
     iteration_s = cost.forward_s(iterations.query_tokens, context_tokens)
     longer_s = cost.forward_s(iterations.query_tokens + tokens, context_tokens) - iteration_s
     copy_s = cost.copy_s(missing, to_host=False)
-    return longer_s * (beside + 1) > max(copy_s, iteration_s if beside else 0.0)
+    if not beside:
+        return longer_s > copy_s
+    recompute_s = longer_s * (beside + 1) + (chunks(tokens) - 1) * iteration_s
+    return recompute_s > max(copy_s, iteration_s)

@@ -35,8 +35,8 @@ class RunResult:
         ttft_s: Time to the first token.
         resume_s: Time from a result to the next token.
         output_tokens: Tokens that were generated.
-        computed_tokens: Tokens that were computed: prompts, results, outputs, and what of
-            these had to be computed again.
+        computed_tokens: Tokens that were computed, also for conversations that have not ended:
+            prompts, results, outputs, and what of these had to be computed again.
         working_set: Largest sum of the contexts of conversations that had begun to be
             answered and had not ended, in multiples of the device's cache.
         telemetry: The scheduler's totals; empty for vLLM's.

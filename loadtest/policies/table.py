@@ -52,7 +52,7 @@ def _share(part: str, whole: str) -> Cell:
 _WORK: dict[str, Cell] = {
     # What the machine did, and what was made of it: the first drifts with the machine.
     "computed tokens /s": lambda run: run["computed_tokens"] / run["seconds"],
-    "for each completed": lambda run: run["computed_tokens"] / max(run["completed"], 1),
+    "tokens / completed": lambda run: run["computed_tokens"] / max(run["completed"], 1),
 }
 _TIMES: dict[str, Cell] = {
     "norm. latency (ms)": lambda run: run["normalized_latency_s"]["median"],

@@ -53,17 +53,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def _refuse_unused(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Ends the program at an option that would be left aside without another one."""
     sizes = ("device_blocks", "host_blocks", "block_tokens")
-    for is_used, where, names in (
-        (args.profile is None, "with --hardware", ("host_gb",)),
-        (args.profile is not None, "with --profile", sizes),
-        (args.etas, "with --etas", ("eta_error",)),
-        (args.capacity, "with --capacity", ("limit", "precision", "near")),
-        (not args.capacity, "without --capacity", ("rate", "drain")),
+    for is_used, why_not, names in (
+        (args.profile is None, "with --profile", ("host_gb",)),
+        (args.profile is not None, "without --profile", sizes),
+        (args.etas, "with --no-etas", ("eta_error",)),
+        (args.capacity, "without --capacity", ("limit", "precision", "near")),
+        (not args.capacity, "with --capacity", ("rate", "drain")),
     ):
         for name in names:
             if not is_used and getattr(args, name) is not None:
                 option = f"--{name.replace('_', '-')}"
-                parser.error(f"{option} is of use {where} alone; leave it out")
+                parser.error(f"{option} is of no use {why_not}; leave it out")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,8 @@
 """How much of an iteration recomputation may take."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +23,9 @@ from loadtest.workloads.conversation import Conversation, Interception, Segment
 COST = LinearCostModel(
     iteration_s=0.010, token_s=100e-6, context_token_s=1e-6, saturation_tokens=100
 )
+
+
+NO_FREE_TOKENS = replace(COST, saturation_tokens=1)
 
 
 def test_an_iteration_is_filled_to_the_saturation_point() -> None:
@@ -85,10 +90,12 @@ def iterations_with_recompute(
     return_tokens: int = 10,
     slowdown: float | None = None,
     lookahead: int = 0,
+    cost: LinearCostModel = COST,
+    noting: Callable[[InterceptScheduler, SchedulerOutput], None] | None = None,
 ) -> list[dict[str, int]]:
     """Scheduled tokens by request, from when the context of conversation 0 is computed again:
     the host has it too, but copies back are so slow that nobody wants them."""
-    cost = replace(COST, block_out_s=1e-6, block_in_s=10.0)
+    cost = replace(cost, block_out_s=1e-6, block_in_s=10.0)
     machine = Hardware(cost=cost, device_blocks=400, host_blocks=400)
     away = talk(
         0,
@@ -111,6 +118,8 @@ def iterations_with_recompute(
         output = schedule()
         if simulation.engine.now_s > 2.0:
             found.append(dict(output.num_scheduled_tokens))
+            if noting is not None:
+                noting(scheduler, output)
         return output
 
     scheduler.schedule = noted  # type: ignore[method-assign]
@@ -138,8 +147,10 @@ def talk(
     )
 
 
-def speaker(number: int, arrival_s: float) -> Conversation:
-    return Conversation(number, "other", arrival_s, 10, (Segment(output_tokens=500),))
+def speaker(number: int, arrival_s: float, prompt_tokens: int = 10) -> Conversation:
+    return Conversation(
+        number, "other", arrival_s, prompt_tokens, (Segment(output_tokens=500),)
+    )
 
 
 def chunks(found: list[dict[str, int]]) -> list[dict[str, int]]:
@@ -157,6 +168,53 @@ def test_who_decodes_goes_on_beside_an_earlier_one_that_computes_again() -> None
     found = chunks(iterations_with_recompute(*speakers))
     assert len(found) > 5
     assert all(len(counts) == 9 for counts in found)
+
+
+def slowdowns(
+    *others: Conversation, cost: LinearCostModel = NO_FREE_TOKENS, prompt_tokens: int = 1000
+) -> list[float]:
+    """How much longer each iteration takes in which conversation 0 is computed again."""
+    found: list[float] = []
+
+    def note(scheduler: InterceptScheduler, output: SchedulerOutput) -> None:
+        counts = output.num_scheduled_tokens
+        if counts.get("0", 0) > 1:
+            context = {name: scheduler.requests[name].num_computed_tokens for name in counts}
+            alone_s = cost.forward_s(
+                sum(counts.values()) - counts["0"], sum(context.values()) - context["0"]
+            )
+            all_s = cost.forward_s(sum(counts.values()), sum(context.values()))
+            found.append(all_s / alone_s - 1)
+
+    iterations_with_recompute(*others, cost=cost, prompt_tokens=prompt_tokens, noting=note)
+    return found[:-1]  # the last has the result, too
+
+
+def test_iterations_without_free_tokens_get_longer_by_a_small_share() -> None:
+    speakers = [speaker(number, 0.001 * number, prompt_tokens=1200) for number in range(1, 4)]
+    found = slowdowns(*speakers)
+    assert len(found) > 50
+    # One token takes 0.007 of them. At the end reading what is there takes more than half.
+    assert all(KEPT_SHARE - 0.01 < longer < KEPT_SHARE + 0.025 for longer in found)
+    assert median(found) < KEPT_SHARE
+
+
+def test_what_takes_long_lengthens_them_by_more() -> None:
+    slow = replace(NO_FREE_TOKENS, token_s=0.005)
+    found = slowdowns(speaker(1, 0.0), cost=slow, prompt_tokens=600)
+    assert found[1] > 0.9  # three tokens; the first iteration knows nothing of it yet
+    assert found[-1] < 0.7
+
+
+def test_one_at_a_time_is_computed_again() -> None:
+    others = [
+        talk(n, 0.001 * n, prompt_tokens=900, output_tokens=5, away_s=2.0) for n in (2, 3)
+    ]
+    found = iterations_with_recompute(speaker(1, 0.0), *others, cost=NO_FREE_TOKENS)
+    most = max(sum(counts.get(name, 0) > 1 for name in ("0", "2", "3")) for counts in found)
+    together = [counts for counts in found if sum(name in counts for name in "023") > 1]
+    assert most <= 2  # where one of them ends
+    assert len(together) < 20  # the answers
 
 
 def test_a_result_is_not_held_back_by_one_that_computes_again() -> None:

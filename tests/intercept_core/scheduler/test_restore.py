@@ -1,5 +1,6 @@
 """Whether what is missing of a context is copied back or computed again."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -31,6 +32,13 @@ def context(*, blocks: int, device: int, host: int, last_tokens: int = BLOCK_TOK
     )
 
 
+def _chunks(number: int, tokens: int) -> int:
+    return number
+
+
+at_once = partial(_chunks, 1)
+
+
 @pytest.mark.parametrize(
     ("missing", "beside", "copies"),
     [
@@ -43,23 +51,36 @@ def test_whatever_makes_all_wait_less(
     iterations: Iterations, missing: int, beside: int, copies: bool
 ) -> None:
     parked = context(blocks=20, device=20 - missing, host=20)
-    assert copy_beats_recompute(parked, COST, iterations, beside, BLOCK_TOKENS) is copies
+    assert (
+        copy_beats_recompute(parked, COST, iterations, at_once, beside, BLOCK_TOKENS) is copies
+    )
 
 
 def test_a_block_that_is_not_full_costs_its_tokens(iterations: Iterations) -> None:
     parked = context(blocks=20, device=19, host=20, last_tokens=2)  # 0.2 ms to compute
-    assert not copy_beats_recompute(parked, COST, iterations, 40, BLOCK_TOKENS)
-    assert copy_beats_recompute(parked, COST, iterations, 60, BLOCK_TOKENS)
+    assert not copy_beats_recompute(parked, COST, iterations, at_once, 40, BLOCK_TOKENS)
+    assert copy_beats_recompute(parked, COST, iterations, at_once, 60, BLOCK_TOKENS)
+
+
+def test_a_recomputation_that_is_spread_over_iterations_waits_for_them(
+    iterations: Iterations,
+) -> None:
+    parked = context(blocks=20, device=19, host=20)  # 2 requests wait for 1.6 ms, or one for 10
+    for chunks, copies in ((1, False), (2, True)):
+        found = copy_beats_recompute(
+            parked, COST, iterations, partial(_chunks, chunks), 1, BLOCK_TOKENS
+        )
+        assert found is copies
 
 
 def test_a_slow_copy_loses(iterations: Iterations) -> None:
     slow = LinearCostModel(iteration_s=0.010, token_s=100e-6, block_in_s=40e-3)
     parked = context(blocks=20, device=0, host=20)
-    assert not copy_beats_recompute(parked, slow, iterations, 8, BLOCK_TOKENS)
+    assert not copy_beats_recompute(parked, slow, iterations, at_once, 8, BLOCK_TOKENS)
 
 
 @pytest.mark.parametrize(("device", "host"), [(20, 0), (20, 20), (10, 9)])
 def test_nothing_to_copy(iterations: Iterations, device: int, host: int) -> None:
     """All of it is here, or the host lacks a block in between."""
     parked = context(blocks=20, device=device, host=host)
-    assert not copy_beats_recompute(parked, COST, iterations, 64, BLOCK_TOKENS)
+    assert not copy_beats_recompute(parked, COST, iterations, at_once, 64, BLOCK_TOKENS)
