@@ -57,8 +57,8 @@ class SchedulerSection(Section):
         recompute_slowdown: By what share of its time the recomputation of contexts may lengthen
             an iteration in which others generate. If not given, it fills iterations up to the
             profile's saturation point, or lengthens them by 0.08 if that is more, and by more
-            only where it would take many seconds. With 1 contexts come back sooner, and others
-            wait: it suits engines without a host pool that are always full.
+            where a context would not be back in about two seconds. With 1 contexts come back
+            sooner, and others wait: it suits engines without a host pool that are always full.
     """
 
     policy: str = DEFAULT_POLICY

@@ -36,7 +36,7 @@ def unknown_field(section: type[BaseModel], name: str, value: Any, remedy: str) 
 class Section(BaseModel):
     """A part of the YAML; a field that it does not know is an error with a remedy."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="wrap")
     @classmethod

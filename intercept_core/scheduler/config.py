@@ -29,7 +29,7 @@ class InterceptConfig(BaseModel):
             which has to be there: vLLM's own loggers do not know what to do with a report.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     policy: str = DEFAULT_POLICY
     policy_options: dict[str, Any] = Field(default_factory=dict)

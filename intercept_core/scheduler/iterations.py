@@ -1,6 +1,6 @@
 """How long iterations take, and how much of them goes into computing again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from vllm.v1.core.sched.output import SchedulerOutput
@@ -39,9 +39,9 @@ class Iterations:
         self.total_s = 0.0
 
     @property
-    def recomputing(self) -> bool:
-        """Whether some request computes again what it had."""
-        return bool(self._recomputed_until)
+    def recomputing(self) -> Collection[str]:
+        """Requests that compute again what they had, or wait to."""
+        return self._recomputed_until.keys()
 
     def tokens_before(self, request: Request) -> int:
         """How many tokens of its context a request has had before that lacks some of them; 0

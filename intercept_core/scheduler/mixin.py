@@ -9,6 +9,7 @@ override names the upstream behaviour that it changes.
 import logging
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from vllm.utils.math_utils import cdiv
@@ -131,7 +132,7 @@ class InterceptMixin(Scheduler):
         self, request: Request, num_computed_tokens: int, num_new_tokens: int
     ) -> int:
         """Upstream has chunks leave a drafter enough; ours are shorter, too, where a context
-        is computed again beside others, or wait for their turn."""
+        is computed again beside others, and empty until it is its turn."""
         reserve = super()._reserve_prefill_lookahead
         paced = self.pace.chunk(request, num_computed_tokens, num_new_tokens)
         return paced and (
@@ -294,7 +295,7 @@ class InterceptMixin(Scheduler):
             parked,
             self.intercept_cost,
             self.iterations,
-            self.pace.iterations,
+            partial(self.pace.iterations_for, session),
             beside,
             self.block_size,
         ):

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from vllm.utils.math_utils import cdiv
-from vllm.v1.request import Request
+from vllm.v1.request import Request, RequestStatus
 
 from intercept_core.policy.types import CostModel
 
@@ -14,8 +13,9 @@ KEPT_SHARE = 0.08
 """By how much of its time recomputation may lengthen an iteration that has no room below the
 saturation point: less than the tenth that others may feel, as predictions err."""
 PATIENCE_S = 2.0
-"""What takes so long to compute again, with nothing beside it, may take more: on a machine that
-needs milliseconds for a token its client would wait for a minute."""
+"""In about this time a context should be back. What would take longer at the kept share gets a
+larger one: what it takes with nothing beside it, by this time. On a machine that needs
+milliseconds for a token its client would wait for a minute otherwise."""
 MOST_SHARE = 1.0
 """But not more than this share."""
 
@@ -35,53 +35,82 @@ class RecomputePace:
         self._scheduler = scheduler
         self._slowdown = slowdown
         self._left: int | None = None
+        self._turn: Request | None = None
 
     def begin(self) -> None:
         """Notes that an iteration is about to be scheduled."""
         scheduler = self._scheduler
-        self._left = None
-        if not scheduler.iterations.recomputing or scheduler.intercept_policy.requeues:
+        self._left = self._turn = None
+        if not scheduler.iterations.recomputing or not self._bounds:
             return
-        config = scheduler.scheduler_config
-        if (
-            scheduler.need_mamba_block_aligned_split
-            or config.disable_chunked_mm_input
-            or not config.enable_chunked_prefill
-        ):
-            return  # chunks must not end just anywhere
         beside = context_tokens = missing_tokens = 0
-        again: Request | None = None
         for request in scheduler.running:
             if tokens := self._tokens_of(request):
                 beside += tokens
                 context_tokens += request.num_computed_tokens + tokens
             else:
                 missing_tokens += self._missing(request, request.num_computed_tokens)
-                again = again or request  # the others wait for their turn
+                self._turn = self._turn or request  # the others wait for theirs
         if beside:
             self._left = tokens_again(
                 min(beside, scheduler.max_num_scheduled_tokens),
                 context_tokens,
                 scheduler.intercept_cost,
                 self._slowdown,
-                again.num_computed_tokens if again is not None else 0,
+                self._turn.num_computed_tokens if self._turn is not None else 0,
                 missing_tokens,
             )
 
-    def iterations(self, tokens: int) -> int:
-        """How many it takes to compute ``tokens`` again beside those who run now."""
+    @property
+    def _bounds(self) -> bool:
+        """Whether chunks may end anywhere, and the policy has them keep others' pace."""
         scheduler = self._scheduler
-        beside = len(scheduler.running)
-        if not beside:
-            return 1
-        chunk = tokens_again(
-            beside,
-            scheduler.iterations.context_tokens,
-            scheduler.intercept_cost,
-            self._slowdown,
-            missing_tokens=tokens,
+        return not (
+            scheduler.intercept_policy.requeues
+            or scheduler.need_mamba_block_aligned_split
+            or scheduler.scheduler_config.disable_chunked_mm_input
+            or not scheduler.scheduler_config.enable_chunked_prefill
         )
-        return cdiv(tokens, chunk)
+
+    def iterations_for(self, request: Request, held_tokens: int, tokens: int) -> int:
+        """In about how many iterations a context is whole, with those before it and beside
+        those who run now.
+
+        Args:
+            request: Whose context.
+            held_tokens: Of it, how many are there.
+            tokens: How many are computed again.
+        """
+        scheduler = self._scheduler
+        iterations = scheduler.iterations
+        beside = sum(not iterations.tokens_before(other) for other in scheduler.running)
+        if not beside or not self._bounds:
+            return 1
+        left = tokens + self._missing_before(request)
+        count = 0
+        while left > 0:
+            chunk = tokens_again(
+                beside,
+                iterations.context_tokens,
+                scheduler.intercept_cost,
+                self._slowdown,
+                held_tokens,
+                left,
+            )
+            alike = max(left // (4 * chunk), 1)  # the less is missing, the smaller are chunks
+            left -= alike * chunk
+            count += alike
+        return count
+
+    def _missing_before(self, request: Request) -> int:
+        scheduler = self._scheduler
+        place = scheduler.place(request)
+        others = map(scheduler.requests.__getitem__, scheduler.iterations.recomputing)
+        return sum(
+            self._missing(other, other.num_computed_tokens)
+            for other in others
+            if scheduler.place(other) < place
+        )
 
     @property
     def is_bounding(self) -> bool:
@@ -103,8 +132,12 @@ class RecomputePace:
         return min(tokens, longest) if longest else tokens
 
     def chunk(self, request: Request, computed_tokens: int, tokens: int) -> int:
-        """How many of ``tokens`` a request may compute now; 0 if those before it take all that
-        may be computed again.
+        """How many of ``tokens`` a request may compute now; 0 if others take all that may be
+        computed again.
+
+        vLLM looks at nobody behind a waiting request that gets none. One that holds blocks
+        stands before all that hold none, whoever came first; it begins with a token, and waits
+        for its turn among the running. So does one that came before the one whose turn it is.
 
         Args:
             request: Which.
@@ -115,9 +148,18 @@ class RecomputePace:
         if self._left is None or not missing:
             return tokens
         if missing > self._left:
-            tokens = min(tokens, self._left)
+            tokens = min(tokens, self._left or self._begins(request))
         self._left = max(self._left - min(missing, tokens), 0)
         return tokens
+
+    def _begins(self, request: Request) -> bool:
+        scheduler = self._scheduler
+        if request.status == RequestStatus.RUNNING:
+            return False
+        if scheduler.device.held(request):
+            return True
+        turn = self._turn
+        return turn is not None and scheduler.place(request) < scheduler.place(turn)
 
 
 def tokens_again(
@@ -130,9 +172,9 @@ def tokens_again(
 ) -> int:
     """How many tokens may be computed again in an iteration.
 
-    With ``slowdown``, as many as lengthen it by that share. Without, as many as fill it to the
-    saturation point, or lengthen it by a small share if that is more; by a larger one, if it
-    would take too long.
+    With ``slowdown``, as many as lengthen it by that share, but half of it for tokens at least.
+    Without, as many as fill it to the saturation point, or lengthen it by a small share if that
+    is more; by a larger one, if it would take too long.
 
     Args:
         beside: Tokens of the others in it, one at least.

@@ -12,7 +12,7 @@ class SwapConfig(BaseModel):
             a machine with fast copies can stand for one with slow ones; None for full speed.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     host_memory_gib: float = Field(default=1.0, gt=0)
     bandwidth_gib_per_s: float | None = Field(default=None, gt=0)

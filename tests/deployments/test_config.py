@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from pydantic import ValidationError
 
@@ -185,6 +187,7 @@ def test_the_net_hangs_below_the_deadlines():
         ("max_parked", 0),
         ("max_parked_device_share", 1.1),
         ("recompute_slowdown", 0),
+        ("recompute_slowdown", math.inf),
     ],
 )
 def test_impossible_limits_are_named(field, value):

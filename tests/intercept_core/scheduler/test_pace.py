@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.request import RequestStatus
 
 from intercept_core.policy.cost_model import LinearCostModel
 from intercept_core.policy.learned_cost_model import LearnedCostModel
@@ -270,41 +271,120 @@ def test_an_end_that_a_drafter_needs_whole_is_not_cut() -> None:
     assert own[-1] == 1  # it speaks
 
 
+def a_request(
+    name: str, arrival_s: float, computed_tokens: int = 0, *, runs: bool = False
+) -> Any:
+    return SimpleNamespace(
+        request_id=name,
+        arrival_time=arrival_s,
+        num_computed_tokens=computed_tokens,
+        num_tokens_with_spec=computed_tokens + 1,
+        num_output_placeholders=0,
+        status=RequestStatus.RUNNING if runs else RequestStatus.WAITING,
+    )
+
+
+def pace_beside(
+    *requests: Any, cost: LinearCostModel = COST, requeues: bool = False, **settings: bool
+) -> RecomputePace:
+    """Those of them that have not spoken have had 800 tokens, and compute them again."""
+    values = {
+        "need_mamba_block_aligned_split": False,
+        "disable_chunked_mm_input": False,
+        "enable_chunked_prefill": True,
+        **settings,
+    }
+    scheduler: Any = SimpleNamespace(
+        iterations=Iterations(lambda: 0.0),
+        intercept_policy=SimpleNamespace(requeues=requeues),
+        intercept_cost=cost,
+        running=[r for r in requests if r.status is RequestStatus.RUNNING],
+        requests={request.request_id: request for request in requests},
+        max_num_scheduled_tokens=1000,
+        scheduler_config=SimpleNamespace(long_prefill_token_threshold=0, **values),
+        device=SimpleNamespace(held=lambda request: request.num_computed_tokens // 16),
+        place=lambda request: (0, request.arrival_time, request.request_id),
+        **values,
+    )
+    for request in requests:
+        if request.request_id != "speaking":
+            scheduler.iterations.recompute(request.request_id, 800)
+    pace = RecomputePace(scheduler, None)
+    pace.begin()
+    return pace
+
+
+SPEAKING = a_request("speaking", 0.0, 100, runs=True)
+
+
 @pytest.mark.parametrize(
     "kept_whole",
     [
         {"need_mamba_block_aligned_split": True},
         {"disable_chunked_mm_input": True},
         {"enable_chunked_prefill": False},
+        {"requeues": True},
     ],
 )
 def test_chunks_that_must_end_at_certain_places_are_left_alone(
     kept_whole: dict[str, bool],
 ) -> None:
-    request: Any = SimpleNamespace(
-        request_id="a", num_computed_tokens=0, num_tokens_with_spec=9, num_output_placeholders=0
-    )
-    speaking: Any = SimpleNamespace(**{**vars(request), "request_id": "b"})
-    settings = {
-        "need_mamba_block_aligned_split": False,
-        "disable_chunked_mm_input": False,
-        "enable_chunked_prefill": True,
-    }
-    for chunk_tokens, changed in ((COST.saturation_tokens - 9, {}), (500, kept_whole)):
-        values = {**settings, **changed}
-        scheduler: Any = SimpleNamespace(
-            iterations=Iterations(lambda: 0.0),
-            intercept_policy=SimpleNamespace(requeues=False),
-            intercept_cost=COST,
-            running=[speaking],
-            max_num_scheduled_tokens=1000,
-            scheduler_config=SimpleNamespace(long_prefill_token_threshold=0, **values),
-            **values,
-        )
-        scheduler.iterations.recompute("a", 800)
-        pace = RecomputePace(scheduler, None)
-        pace.begin()
-        assert pace.chunk(request, 0, 500) == chunk_tokens
+    request = a_request("a", 1.0)
+    assert pace_beside(SPEAKING, request).chunk(request, 0, 500) == COST.saturation_tokens - 1
+    unbounded = pace_beside(SPEAKING, request, **kept_whole)
+    assert unbounded.chunk(request, 0, 500) == 500
+    assert unbounded.iterations_for(request, 0, 800) == 1
+
+
+@pytest.mark.parametrize(
+    ("arrival_s", "held_tokens", "tokens"),
+    [
+        (6.0, 0, 0),  # and all behind it wait with it
+        (6.0, 160, 1),  # vLLM looks at it before those who hold nothing, whenever they came
+        (4.0, 0, 1),  # its turn is next
+    ],
+)
+def test_who_waits_for_its_turn_holds_up_none_who_came_before_it(
+    arrival_s: float, held_tokens: int, tokens: int
+) -> None:
+    turn = a_request("turn", 5.0, 16, runs=True)
+    waiting = a_request("waiting", arrival_s, held_tokens)
+    pace = pace_beside(SPEAKING, turn, waiting)
+    assert pace.chunk(turn, 16, 700) == COST.saturation_tokens - 1
+    assert pace.chunk(waiting, held_tokens, 600) == tokens
+    behind = a_request("behind", 7.0, 16, runs=True)
+    running = pace_beside(SPEAKING, turn, behind)
+    running.chunk(turn, 16, 700)
+    assert running.chunk(behind, 16, 700) == 0  # it is looked at last, and holds up nobody
+
+
+@pytest.mark.parametrize("token_s", [100e-6, 0.002, 0.02])
+@pytest.mark.parametrize("tokens", [1, 20, 300, 5000])
+def test_knows_about_how_many_iterations_a_recomputation_takes(
+    token_s: float, tokens: int
+) -> None:
+    cost = replace(COST, token_s=token_s, context_token_s=0.0, saturation_tokens=1)
+    left, count = tokens, 0
+    while left > 0:
+        left -= tokens_again(1, 0, cost, missing_tokens=left)
+        count += 1
+    own = a_request("own", 5.0)
+    found = pace_beside(SPEAKING, own, cost=cost).iterations_for(own, 0, tokens)
+    assert found == pytest.approx(count, rel=0.15)
+
+
+def test_a_recomputation_waits_for_those_before_it() -> None:
+    own = a_request("own", 5.0)
+    alone = pace_beside(SPEAKING, own).iterations_for(own, 0, 300)
+    before, after = a_request("before", 4.0, 50), a_request("after", 6.0, 50)
+    assert pace_beside(SPEAKING, own, after).iterations_for(own, 0, 300) == alone
+    both = pace_beside(SPEAKING, own, before, after).iterations_for(own, 0, 300)
+    assert both >= alone + 750 // COST.saturation_tokens
+
+
+def test_with_nobody_beside_it_all_is_computed_at_once() -> None:
+    own = a_request("own", 5.0)
+    assert pace_beside(a_request("other", 4.0, 16, runs=True)).iterations_for(own, 0, 300) == 1
 
 
 def test_what_fits_into_the_pace_limits_nothing() -> None:
