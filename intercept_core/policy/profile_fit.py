@@ -114,7 +114,7 @@ def saturation_tokens(iterations: Sequence[MeasuredIteration]) -> int:
     Raises:
         ValueError: if there is none to count.
     """
-    alone = [made for made in iterations if not made.decoding and not made.held_out]
+    alone = [made for made in iterations if not made.decoding]
     if not alone:
         raise ValueError("no iteration of prompts alone was measured")
     alone.sort(key=lambda made: made.query_tokens)

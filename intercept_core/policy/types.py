@@ -98,7 +98,7 @@ class CostModel(Protocol):
 
     @property
     def saturation_tokens(self) -> int:
-        """Query tokens beyond which more of them make an iteration longer (S)."""
+        """Most query tokens that hardly make an iteration longer (S), by a tenth at most."""
         ...
 
 
