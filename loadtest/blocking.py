@@ -44,6 +44,10 @@ CALLS = 20
 """Of a session, after which another begins."""
 PROMPT_TOKENS = 256
 """Of a generating request."""
+LEAST = {"foreground": 1, "sessions": 0, "rounds": 1, "tokens": 20}
+"""Of each option; with fewer tokens, the first request ends before the last has begun."""
+MOST_REQUESTS = 32
+"""Of both kinds: the generating ones begin together."""
 _QUANTILES = ("median", "p90", "p99")
 DEVICE_BLOCKS = 700
 """Room for all: what is moved is moved by decision, not for lack of memory."""
@@ -77,6 +81,7 @@ class Side:
             policy=SIDES[name],
             prefix_caching=False,
             device_blocks=DEVICE_BLOCKS,
+            max_seqs=MOST_REQUESTS,
         )
         with tempfile.TemporaryDirectory() as folder:
             self._engine = BenchEngine(write_model(Path(folder)), settings)
@@ -204,12 +209,17 @@ class Remote:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--foreground", type=int, default=8)
-    parser.add_argument("--sessions", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--tokens", type=int, default=150)
+    parser.add_argument("--foreground", type=int, default=8, help="requests that generate")
+    parser.add_argument("--sessions", type=int, default=4, help="that are intercepted")
+    parser.add_argument("--rounds", type=int, default=8, help="of each engine")
+    parser.add_argument("--tokens", type=int, default=150, help="of each request in a round")
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    for name, least in LEAST.items():
+        if getattr(arguments, name) < least:
+            parser.error(f"--{name} {getattr(arguments, name)}: must be at least {least}")
+    if (requests := arguments.foreground + arguments.sessions) > MOST_REQUESTS:
+        parser.error(f"--foreground and --sessions: {requests}, at most {MOST_REQUESTS}")
     if arguments.serve:
         name, foreground, sessions = arguments.serve
         serve(name, int(foreground), int(sessions))
